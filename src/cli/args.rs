@@ -1,0 +1,87 @@
+//! The arguments, as clap reads them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Takes a container stack from commit to CoreOS.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, about, long_about = None, propagate_version = true, max_term_width = 100)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the work failed, 2 wrong use or invalid definition, 3 refused, \
+    4 something could not be reached and nothing was changed, 5 a bug in longshore, 130 interrupted."
+)]
+pub struct Cli {
+    /// Options that stand before the command.
+    #[command(flatten)]
+    pub definition: DefinitionOptions,
+    /// Options that stand anywhere.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Which definition is meant.
+#[derive(Debug, Clone, Args)]
+pub struct DefinitionOptions {
+    /// Work in DIR instead of the current folder
+    #[arg(short = 'C', value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Read this definition; several are merged in order
+    #[arg(short, long, value_name = "FILE")]
+    pub file: Vec<PathBuf>,
+    /// Read interpolation variables from FILE instead of `.env`; several are merged in order
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Vec<PathBuf>,
+}
+
+/// How longshore speaks, and where it keeps its record.
+#[derive(Debug, Clone, Args)]
+pub struct GlobalOptions {
+    /// How results and progress are written
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub format: Format,
+    /// Tell only warnings and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Tell more; twice, everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// When to use colour; `auto` honours NO_COLOR
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+    /// Keep the record here: a path of an SQLite file
+    #[arg(long, global = true, env = "LONGSHORE_LEDGER", value_name = "URL")]
+    pub ledger: Option<String>,
+}
+
+/// How results and progress are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// One object for a query; one event a line for long work.
+    Json,
+}
+
+/// When colour is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a completion script for a shell
+    Completions(super::completions::Arguments),
+    /// Print the manual page
+    Man,
+}

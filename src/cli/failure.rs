@@ -1,0 +1,118 @@
+//! A failure as a person, a program and the shell see it.
+
+use serde_json::json;
+
+use crate::domain::failure::{Explain, Kind};
+
+/// What ends a command early.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its kind, which decides the exit code.
+    pub kind: Kind,
+    /// What failed and why, outermost first; empty when the command's own result says it.
+    pub causes: Vec<String>,
+    /// What to do next.
+    pub hints: Vec<String>,
+    /// The report in place of the causes, without and with colour.
+    report: Option<(String, String)>,
+    details: Option<serde_json::Value>,
+}
+
+impl Failure {
+    /// A failure that the command's own result has told already.
+    #[must_use]
+    pub fn told(kind: Kind) -> Self {
+        Self {
+            kind,
+            causes: Vec::new(),
+            hints: Vec::new(),
+            report: None,
+            details: None,
+        }
+    }
+
+    /// A failure that needs no error type of its own.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self {
+            causes: vec![message.into()],
+            ..Self::told(kind)
+        }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Returns the text for a person.
+    #[must_use]
+    pub fn for_people(&self, colour: bool) -> String {
+        let (red, cyan, reset) = if colour {
+            ("\x1b[1;31m", "\x1b[36m", "\x1b[0m")
+        } else {
+            ("", "", "")
+        };
+        let mut text = String::new();
+        if let Some((plain, coloured)) = &self.report {
+            text.push_str(if colour { coloured } else { plain });
+            text.push('\n');
+        } else {
+            for (depth, cause) in self.causes.iter().enumerate() {
+                let lead = if depth == 0 {
+                    format!("{red}error:{reset} ")
+                } else {
+                    "  because: ".to_owned()
+                };
+                text.push_str(&format!(
+                    "{lead}{}\n",
+                    cause.trim_end().replace('\n', "\n    ")
+                ));
+            }
+        }
+        for hint in &self.hints {
+            text.push_str(&format!(
+                "{cyan}hint:{reset} {}\n",
+                hint.replace('\n', "\n      ")
+            ));
+        }
+        text
+    }
+
+    /// Returns the fields of the closing JSON event.
+    #[must_use]
+    pub fn for_programs(&self) -> serde_json::Value {
+        let mut object = json!({
+            "event": "finished",
+            "outcome": self.kind.as_str(),
+            "exit_code": self.kind.exit_code(),
+            "message": self.causes.join(": "),
+            "hints": self.hints,
+        });
+        if let (Some(details), Some(fields)) = (&self.details, object.as_object_mut()) {
+            fields.insert("problems".to_owned(), details.clone());
+        }
+        object
+    }
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut causes = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(cause) = source {
+            causes.push(cause.to_string());
+            source = cause.source();
+        }
+        causes.dedup();
+        Self {
+            kind: error.kind(),
+            causes,
+            hints: error.hints(),
+            report: error.report(false).zip(error.report(true)),
+            details: error.details(),
+        }
+    }
+}

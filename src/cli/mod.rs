@@ -1,0 +1,17 @@
+//! The command line: one file per subcommand, a reporter that shows events, and failures as exit codes and hints.
+//!
+//! Standard output is the result, standard error is the telling. Nothing below this layer prints.
+
+mod args;
+mod completions;
+mod context;
+mod failure;
+mod man;
+mod output;
+mod reporter;
+mod start;
+
+pub use args::Cli;
+pub use context::Context;
+pub use failure::Failure;
+pub use start::main;

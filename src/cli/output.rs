@@ -1,0 +1,97 @@
+//! Standard output and standard error, written in one place.
+
+use std::io::{self, IsTerminal, Write};
+
+use super::args::{Colour, Format, GlobalOptions};
+use crate::system::environment;
+
+/// How longshore speaks in this run.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    /// For people or programs.
+    pub format: Format,
+    /// Tell only warnings and errors.
+    pub quiet: bool,
+    /// 0, 1 or 2 and more.
+    pub verbose: u8,
+    /// Colour on standard output.
+    pub colour_out: bool,
+    /// Colour on standard error.
+    pub colour_err: bool,
+    /// Whether standard error can show live progress.
+    pub live: bool,
+}
+
+impl Output {
+    /// Decides by the options, the terminal and `NO_COLOR`, `TERM` and `CI`.
+    #[must_use]
+    pub fn new(options: &GlobalOptions) -> Self {
+        let set = |name| environment::variable(name).is_some_and(|value| !value.is_empty());
+        let dumb = environment::variable("TERM").is_some_and(|term| term == "dumb");
+        let colour = |terminal: bool| match options.color {
+            Colour::Always => true,
+            Colour::Never => false,
+            Colour::Auto => terminal && !set("NO_COLOR") && !dumb,
+        };
+        let terminal = io::stderr().is_terminal();
+        Self {
+            format: options.format,
+            quiet: options.quiet,
+            verbose: options.verbose,
+            colour_out: colour(io::stdout().is_terminal()),
+            colour_err: colour(terminal),
+            live: terminal && !dumb && !options.quiet && options.format == Format::Human,
+        }
+    }
+
+    /// Tells whether a program reads the result.
+    #[must_use]
+    pub fn json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes the result. A reader that went away (`| head`) ends the process quietly, as the shell expects.
+    pub fn result(&self, text: impl AsRef<str>) {
+        let text = text.as_ref();
+        let mut out = io::stdout().lock();
+        let end = if text.is_empty() || text.ends_with('\n') {
+            ""
+        } else {
+            "\n"
+        };
+        if write!(out, "{text}{end}")
+            .and_then(|()| out.flush())
+            .is_err()
+        {
+            std::process::exit(0);
+        }
+    }
+
+    /// Writes the result as one JSON object on one line.
+    pub fn object(&self, value: &impl serde::Serialize) {
+        self.result(
+            serde_json::to_string(value)
+                .unwrap_or_else(|error| format!("{{\"error\":\"{error}\"}}")),
+        );
+    }
+
+    /// Tells a line on standard error. One that cannot be written is lost.
+    pub fn tell(&self, line: impl AsRef<str>) {
+        let _ = writeln!(io::stderr().lock(), "{}", line.as_ref());
+    }
+
+    /// Asks a question on the terminal. None without a terminal: then `--yes` is needed.
+    #[must_use]
+    pub fn ask(&self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        let _ = write!(io::stderr().lock(), "{question} [y/N] ");
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok()?;
+        Some(matches!(
+            answer.trim().to_ascii_lowercase().as_str(),
+            "y" | "yes"
+        ))
+    }
+}

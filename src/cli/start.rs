@@ -1,0 +1,93 @@
+//! From the arguments to the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::args::{Cli, Command};
+use super::context::{Context, Interrupt};
+use super::failure::Failure;
+use super::{completions, man};
+use crate::domain::failure::Kind;
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return last_words(&format!("failed to start the runtime: {error}")),
+    };
+    let code = runtime.block_on(run(cli));
+    // A blocking read of a terminal or a frozen host must not hold up the exit.
+    runtime.shutdown_background();
+    code
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    let Cli {
+        definition,
+        global,
+        command,
+    } = cli;
+    let context = Context::new(definition, global, listen_for_signals());
+    let result = dispatch(&context, command).await;
+    let kind = match &result {
+        Ok(()) => None,
+        Err(failure) => Some(failure.kind),
+    };
+    if let Err(failure) = result {
+        tell(&context, &failure);
+    }
+    ExitCode::from(kind.map_or(0, Kind::exit_code))
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Completions(arguments) => completions::run(context, &arguments),
+        Command::Man => man::run(context),
+    }
+}
+
+fn tell(context: &Context, failure: &Failure) {
+    let output = context.output;
+    if output.json() {
+        output.object(&failure.for_programs());
+    } else {
+        let text = failure.for_people(output.colour_err);
+        if !text.is_empty() {
+            output.tell(text.trim_end());
+        }
+    }
+}
+
+/// Counts SIGINT and SIGTERM. A platform without them is left with the default behaviour.
+fn listen_for_signals() -> Interrupt {
+    let interrupt = Interrupt::default();
+    let told = interrupt.clone();
+    if let (Ok(mut int), Ok(mut term)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        tokio::spawn(async move {
+            loop {
+                tokio::select! { _ = int.recv() => {} _ = term.recv() => {} }
+                if told.first.is_cancelled() {
+                    told.second.cancel();
+                }
+                told.first.cancel();
+            }
+        });
+    }
+    interrupt
+}
+
+fn last_words(message: &str) -> ExitCode {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "error: {message}");
+    ExitCode::from(Kind::Bug.exit_code())
+}

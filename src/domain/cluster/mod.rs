@@ -1,0 +1,73 @@
+//! The validated model that every definition becomes.
+//!
+//! [`Cluster`] holds only what is true: names that exist, ports in range, conditions that can be met. `resolve` is
+//! the one way to make it from a definition, and it reports every problem instead of the first.
+
+mod environment;
+mod service;
+
+pub use environment::{
+    Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
+};
+pub use service::{
+    Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
+    Protocol, Restart, Service, Source,
+};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::name::{
+    ClusterName, EnvironmentName, NetworkName, ServiceName, TestName, VolumeName,
+};
+
+/// A cluster: its services, what they share, how it is tested, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cluster {
+    /// The Compose project name, or `name:` of `longshore.yaml`, or the folder's.
+    pub name: ClusterName,
+    /// Every service, of whatever profile, test services included.
+    pub services: BTreeMap<ServiceName, Service>,
+    /// Named networks; services that name none share an implicit one.
+    pub networks: BTreeMap<NetworkName, Network>,
+    /// Named volumes.
+    pub volumes: BTreeMap<VolumeName, Volume>,
+    /// What has to be green before there is a release.
+    pub tests: BTreeMap<TestName, Test>,
+    /// Where it runs.
+    pub environments: BTreeMap<EnvironmentName, Environment>,
+}
+
+/// A network that services name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// No route out of it (`internal: true`).
+    pub internal: bool,
+    /// Labels as written.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A named volume. longshore creates it when it is missing and never deletes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Labels as written.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A container whose exit code decides, run beside the services it is linked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Test {
+    /// The service that an extra container of is run, with `TEST=1`.
+    pub service: ServiceName,
+    /// The command in place of the service's own.
+    pub command: Option<Vec<String>>,
+    /// How long it may take, its linked services' start not counted.
+    pub timeout: Duration,
+}
+
+impl Test {
+    /// How long a test may take unless the definition says otherwise.
+    pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+}

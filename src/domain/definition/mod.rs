@@ -1,0 +1,1 @@
+//! The files as written, with positions; one importer per format.

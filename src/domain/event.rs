@@ -1,0 +1,204 @@
+//! What happened: the one interface to terminal, JSON, ledger and web page.
+//!
+//! A stage tells of its work in pieces: each [`Work`] starts, may move through phases and log lines, and ends once.
+//! Consumers need no other knowledge of a stage to show it live.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::domain::name::{HostName, ServiceName, TestName};
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A piece of work begins.
+    Started {
+        /// Which.
+        work: Work,
+    },
+    /// A piece of work does something else from now on, for example `waiting for db to be healthy`.
+    Phase {
+        /// Which.
+        work: Work,
+        /// What it does now, in words.
+        phase: String,
+    },
+    /// A line that a build, container or script printed.
+    Log {
+        /// Whose.
+        work: Work,
+        /// The line without its end.
+        line: String,
+    },
+    /// A piece of work is over.
+    Ended {
+        /// Which.
+        work: Work,
+        /// How it ended.
+        outcome: Outcome,
+        /// How long it took.
+        #[serde(rename = "elapsed_ms", serialize_with = "milliseconds")]
+        elapsed: Duration,
+    },
+    /// Something that a person should know, and that fails nothing.
+    Warning {
+        /// What, as a sentence fragment.
+        message: String,
+    },
+    /// Something worth a line that is neither work nor a warning.
+    Note {
+        /// What, as a sentence fragment.
+        message: String,
+    },
+}
+
+/// A piece of work, in the words of the stage that does it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "work", rename_all = "snake_case")]
+pub enum Work {
+    /// Removing what an earlier run left behind.
+    Reap,
+    /// Getting an image that is not built here.
+    Pull {
+        /// Its reference.
+        image: String,
+    },
+    /// Building a service's image.
+    Build {
+        /// The service.
+        service: ServiceName,
+    },
+    /// Running a test with its linked containers.
+    Test {
+        /// The test.
+        test: TestName,
+    },
+    /// A linked container of a running test.
+    Linked {
+        /// The test.
+        test: TestName,
+        /// The service it is an instance of.
+        service: ServiceName,
+    },
+    /// Keeping an image's bytes beside the ledger, so that the release outlives the engine.
+    Keep {
+        /// The service whose image it is.
+        service: ServiceName,
+    },
+    /// A rollout's step on one host.
+    Host {
+        /// The host.
+        host: HostName,
+        /// What is done there.
+        step: HostStep,
+    },
+}
+
+/// A rollout's step on one host, in the order in which they come.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum HostStep {
+    /// Connecting, and reading what the host runs: one round trip.
+    Inventory,
+    /// Taking the environment's lock, on its home host.
+    Lock,
+    /// Asking whether the host can take the deployment.
+    Preflight,
+    /// Bringing an image's missing layers.
+    Ship {
+        /// The service whose image it is.
+        service: ServiceName,
+    },
+    /// Writing the deployment's folder, which changes nothing that runs.
+    Stage,
+    /// Running a one-shot such as a migration.
+    OneShot {
+        /// The service.
+        service: ServiceName,
+    },
+    /// Arming the guard and switching.
+    Switch,
+    /// Watching units, health and probes.
+    Gate,
+    /// Confirming over a connection of its own, which disarms the guard.
+    Confirm,
+    /// Going back to the deployment before.
+    Revert,
+    /// Giving the environment's lock back.
+    Unlock,
+}
+
+/// How a piece of work ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was done.
+    Done {
+        /// What came of it, if there is something to say: an image id, bytes sent, a count.
+        detail: Option<String>,
+    },
+    /// Nothing had to be done.
+    Unchanged {
+        /// Why not, for example `fingerprint 4c0ffee is green`.
+        reason: String,
+    },
+    /// It failed.
+    Failed {
+        /// Why, the cause chain on one line.
+        reason: String,
+    },
+    /// It was stopped before its end.
+    Cancelled,
+}
+
+impl Outcome {
+    /// An ordinary end with nothing to add.
+    pub const DONE: Self = Self::Done { detail: None };
+
+    /// An ordinary end with something to say.
+    #[must_use]
+    pub fn done(detail: impl Into<String>) -> Self {
+        Self::Done {
+            detail: Some(detail.into()),
+        }
+    }
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reap => write!(f, "clean up"),
+            Self::Pull { image } => write!(f, "pull {image}"),
+            Self::Build { service } => write!(f, "build {service}"),
+            Self::Test { test } => write!(f, "test {test}"),
+            Self::Linked { test, service } => write!(f, "test {test}: {service}"),
+            Self::Keep { service } => write!(f, "keep {service}"),
+            Self::Host { host, step } => write!(f, "{host}: {step}"),
+        }
+    }
+}
+
+impl fmt::Display for HostStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inventory => f.write_str("inventory"),
+            Self::Lock => f.write_str("lock"),
+            Self::Preflight => f.write_str("preflight"),
+            Self::Ship { service } => write!(f, "ship {service}"),
+            Self::Stage => f.write_str("stage"),
+            Self::OneShot { service } => write!(f, "run {service}"),
+            Self::Switch => f.write_str("switch"),
+            Self::Gate => f.write_str("gate"),
+            Self::Confirm => f.write_str("confirm"),
+            Self::Revert => f.write_str("revert"),
+            Self::Unlock => f.write_str("unlock"),
+        }
+    }
+}
+
+fn milliseconds<S: Serializer>(elapsed: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,1 @@
+//! Planners: build, test, rollout. They decide, and give a reason for each step; nothing is decided while doing.

@@ -1,0 +1,5 @@
+//! The stages: read, plan, carry out, record. One file each, all telling what they do as events.
+
+mod events;
+
+pub use events::{Events, Running};

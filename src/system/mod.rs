@@ -1,0 +1,11 @@
+//! The only folder that touches the machine: engine, SSH, checkout, store, clock, processes.
+//!
+//! Nothing is decided here. Each part offers effects as verbs on values of [`crate::domain`] and says precisely what
+//! failed and where.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the layer that the ban protects"
+)]
+
+pub mod clock;
+pub mod environment;
