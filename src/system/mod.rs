@@ -9,3 +9,4 @@
 
 pub mod clock;
 pub mod environment;
+pub mod store;

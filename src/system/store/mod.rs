@@ -1,0 +1,18 @@
+//! The ledger's storage. What is recorded is said in `domain::ledger`; this only keeps it.
+
+mod error;
+mod sqlite;
+
+pub use error::StoreError;
+pub use sqlite::Ledger;
+
+use crate::domain::ledger::Timestamp;
+
+/// A record with when it was made, for records whose content must not depend on it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Recorded<T> {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub record: T,
+}
