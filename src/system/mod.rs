@@ -7,6 +7,7 @@
     reason = "this is the layer that the ban protects"
 )]
 
+pub mod blobs;
 pub mod clock;
 pub mod environment;
 pub mod store;
