@@ -1,1 +1,3 @@
-//! Planners: build, test, rollout. They decide, and give a reason for each step; nothing is decided while doing.
+//! Planners: build, test, release, rollout. They decide, and give a reason for each step; nothing is decided while doing.
+
+pub mod release;

@@ -65,9 +65,11 @@ impl Explain for StoreError {
     fn kind(&self) -> Kind {
         match self {
             Self::Url { .. } => Kind::Invalid,
-            Self::Folder { .. } | Self::Open { .. } | Self::Migrate { .. } | Self::Query { .. } | Self::Record { .. } => {
-                Kind::Failed
-            }
+            Self::Folder { .. }
+            | Self::Open { .. }
+            | Self::Migrate { .. }
+            | Self::Query { .. }
+            | Self::Record { .. } => Kind::Failed,
         }
     }
 
@@ -79,7 +81,9 @@ impl Explain for StoreError {
             Self::Migrate { .. } | Self::Record { .. } => {
                 vec!["use the longshore that wrote it, or a newer one; the file has not been changed".to_owned()]
             }
-            Self::Url { .. } => vec!["for example: --ledger /var/lib/longshore/ledger.db".to_owned()],
+            Self::Url { .. } => {
+                vec!["for example: --ledger /var/lib/longshore/ledger.db".to_owned()]
+            }
         }
     }
 }

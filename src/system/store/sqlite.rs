@@ -6,11 +6,14 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use super::{Recorded, StoreError};
 use crate::domain::ledger::{
-    BuildRecord, ClusterKey, DeploymentRecord, ImageIdentity, Release, RolloutOutcome, TestRecord, Timestamp,
+    BuildRecord, ClusterKey, DeploymentRecord, ImageIdentity, Release, RolloutOutcome, TestRecord,
+    Timestamp,
 };
 use crate::domain::name::{Digest, EnvironmentName, ReleaseId, ServiceName, TestName};
 
@@ -35,7 +38,10 @@ impl Ledger {
     /// If the file cannot be opened or is of a newer longshore.
     pub async fn open(path: &Path, key: &ClusterKey) -> Result<Self, StoreError> {
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder { path: folder.into(), source })?;
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+                path: folder.into(),
+                source,
+            })?;
         }
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -44,10 +50,26 @@ impl Ledger {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY);
-        let open = |source| StoreError::Open { path: path.into(), source };
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await.map_err(open)?;
-        MIGRATIONS.run(&pool).await.map_err(|source| StoreError::Migrate { path: path.into(), source })?;
-        let failed = |source| StoreError::Query { path: path.into(), source };
+        let open = |source| StoreError::Open {
+            path: path.into(),
+            source,
+        };
+        let pool = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options)
+            .await
+            .map_err(open)?;
+        MIGRATIONS
+            .run(&pool)
+            .await
+            .map_err(|source| StoreError::Migrate {
+                path: path.into(),
+                source,
+            })?;
+        let failed = |source| StoreError::Query {
+            path: path.into(),
+            source,
+        };
         sqlx::query("INSERT INTO cluster (name, origin) VALUES ($1, $2) ON CONFLICT DO NOTHING")
             .bind(key.name.as_str())
             .bind(&key.origin)
@@ -60,7 +82,11 @@ impl Ledger {
             .fetch_one(&pool)
             .await
             .map_err(failed)?;
-        Ok(Self { pool, cluster, path: path.into() })
+        Ok(Self {
+            pool,
+            cluster,
+            path: path.into(),
+        })
     }
 
     /// Returns the latest build with this fingerprint.
@@ -68,9 +94,19 @@ impl Ledger {
     /// # Errors
     ///
     /// If the file cannot be read, as for every question below.
-    pub async fn build(&self, service: &ServiceName, fingerprint: &Digest) -> Result<Option<BuildRecord>, StoreError> {
+    pub async fn build(
+        &self,
+        service: &ServiceName,
+        fingerprint: &Digest,
+    ) -> Result<Option<BuildRecord>, StoreError> {
         let query = "SELECT record FROM build WHERE cluster = $1 AND service = $2 AND fingerprint = $3 ORDER BY id DESC LIMIT 1";
-        self.one(sqlx::query_scalar(query).bind(self.cluster).bind(service.as_str()).bind(fingerprint.to_string())).await
+        self.one(
+            sqlx::query_scalar(query)
+                .bind(self.cluster)
+                .bind(service.as_str())
+                .bind(fingerprint.to_string()),
+        )
+        .await
     }
 
     /// Appends a build.
@@ -94,9 +130,19 @@ impl Ledger {
     /// # Errors
     ///
     /// If the file cannot be read.
-    pub async fn test(&self, test: &TestName, fingerprint: &Digest) -> Result<Option<TestRecord>, StoreError> {
+    pub async fn test(
+        &self,
+        test: &TestName,
+        fingerprint: &Digest,
+    ) -> Result<Option<TestRecord>, StoreError> {
         let query = "SELECT record FROM test WHERE cluster = $1 AND test = $2 AND fingerprint = $3 ORDER BY id DESC LIMIT 1";
-        self.one(sqlx::query_scalar(query).bind(self.cluster).bind(test.as_str()).bind(fingerprint.to_string())).await
+        self.one(
+            sqlx::query_scalar(query)
+                .bind(self.cluster)
+                .bind(test.as_str())
+                .bind(fingerprint.to_string()),
+        )
+        .await
     }
 
     /// Appends a verdict.
@@ -105,7 +151,8 @@ impl Ledger {
     ///
     /// If the file cannot be written.
     pub async fn append_test(&self, record: &TestRecord) -> Result<(), StoreError> {
-        let query = "INSERT INTO test (cluster, test, fingerprint, at, record) VALUES ($1, $2, $3, $4, $5)";
+        let query =
+            "INSERT INTO test (cluster, test, fingerprint, at, record) VALUES ($1, $2, $3, $4, $5)";
         let query = sqlx::query(query)
             .bind(self.cluster)
             .bind(record.test.as_str())
@@ -120,9 +167,13 @@ impl Ledger {
     /// # Errors
     ///
     /// If the file cannot be read.
-    pub async fn external_image(&self, reference: &str) -> Result<Option<ImageIdentity>, StoreError> {
+    pub async fn external_image(
+        &self,
+        reference: &str,
+    ) -> Result<Option<ImageIdentity>, StoreError> {
         let query = "SELECT record FROM external_image WHERE cluster = $1 AND reference = $2";
-        self.one(sqlx::query_scalar(query).bind(self.cluster).bind(reference)).await
+        self.one(sqlx::query_scalar(query).bind(self.cluster).bind(reference))
+            .await
     }
 
     /// Sets what an external reference stands for from now on.
@@ -138,7 +189,11 @@ impl Ledger {
     ) -> Result<(), StoreError> {
         let query = "INSERT INTO external_image (cluster, reference, at, record) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (cluster, reference) DO UPDATE SET at = excluded.at, record = excluded.record";
-        let query = sqlx::query(query).bind(self.cluster).bind(reference).bind(at.0).bind(self.json(identity)?);
+        let query = sqlx::query(query)
+            .bind(self.cluster)
+            .bind(reference)
+            .bind(at.0)
+            .bind(self.json(identity)?);
         self.write(query).await.map(|_| ())
     }
 
@@ -165,7 +220,12 @@ impl Ledger {
     /// If the file cannot be read.
     pub async fn release(&self, id: &ReleaseId) -> Result<Option<Release>, StoreError> {
         let query = "SELECT record FROM release WHERE cluster = $1 AND id = $2";
-        self.one(sqlx::query_scalar(query).bind(self.cluster).bind(id.as_str())).await
+        self.one(
+            sqlx::query_scalar(query)
+                .bind(self.cluster)
+                .bind(id.as_str()),
+        )
+        .await
     }
 
     /// Returns the latest builds, newest first.
@@ -175,7 +235,8 @@ impl Ledger {
     /// If the file cannot be read.
     pub async fn builds(&self, limit: u32) -> Result<Vec<BuildRecord>, StoreError> {
         let query = "SELECT record FROM build WHERE cluster = $1 ORDER BY id DESC LIMIT $2";
-        self.all(sqlx::query_scalar(query).bind(self.cluster).bind(limit)).await
+        self.all(sqlx::query_scalar(query).bind(self.cluster).bind(limit))
+            .await
     }
 
     /// Returns the latest verdicts, newest first.
@@ -185,7 +246,8 @@ impl Ledger {
     /// If the file cannot be read.
     pub async fn tests(&self, limit: u32) -> Result<Vec<TestRecord>, StoreError> {
         let query = "SELECT record FROM test WHERE cluster = $1 ORDER BY id DESC LIMIT $2";
-        self.all(sqlx::query_scalar(query).bind(self.cluster).bind(limit)).await
+        self.all(sqlx::query_scalar(query).bind(self.cluster).bind(limit))
+            .await
     }
 
     /// Returns the latest releases with when they were made, newest first.
@@ -201,7 +263,14 @@ impl Ledger {
             .fetch_all(&self.pool)
             .await
             .map_err(|source| self.failed(source))?;
-        rows.into_iter().map(|(at, record)| Ok(Recorded { at: Timestamp(at), record: self.read(&record)? })).collect()
+        rows.into_iter()
+            .map(|(at, record)| {
+                Ok(Recorded {
+                    at: Timestamp(at),
+                    record: self.read(&record)?,
+                })
+            })
+            .collect()
     }
 
     /// Records that a rollout begins, before anything happens, and returns its number.
@@ -225,9 +294,16 @@ impl Ledger {
     /// # Errors
     ///
     /// If the file cannot be written.
-    pub async fn end_deployment(&self, number: i64, outcome: &RolloutOutcome) -> Result<(), StoreError> {
-        let query = "UPDATE deployment SET record = json_set(record, '$.outcome', json($2)) WHERE id = $1";
-        self.write(sqlx::query(query).bind(number).bind(self.json(outcome)?)).await.map(|_| ())
+    pub async fn end_deployment(
+        &self,
+        number: i64,
+        outcome: &RolloutOutcome,
+    ) -> Result<(), StoreError> {
+        let query =
+            "UPDATE deployment SET record = json_set(record, '$.outcome', json($2)) WHERE id = $1";
+        self.write(sqlx::query(query).bind(number).bind(self.json(outcome)?))
+            .await
+            .map(|_| ())
     }
 
     /// Returns an environment's rollouts, or all, newest first.
@@ -240,36 +316,59 @@ impl Ledger {
         environment: Option<&EnvironmentName>,
         limit: u32,
     ) -> Result<Vec<DeploymentRecord>, StoreError> {
-        let query =
-            "SELECT record FROM deployment WHERE cluster = $1 AND ($2 IS NULL OR environment = $2) ORDER BY id DESC LIMIT $3";
-        self.all(sqlx::query_scalar(query).bind(self.cluster).bind(environment.map(EnvironmentName::as_str)).bind(limit))
-            .await
+        let query = "SELECT record FROM deployment WHERE cluster = $1 AND ($2 IS NULL OR environment = $2) ORDER BY id DESC LIMIT $3";
+        self.all(
+            sqlx::query_scalar(query)
+                .bind(self.cluster)
+                .bind(environment.map(EnvironmentName::as_str))
+                .bind(limit),
+        )
+        .await
     }
 
     async fn one<T: DeserializeOwned>(&self, query: Scalar<'_>) -> Result<Option<T>, StoreError> {
-        let record = query.fetch_optional(&self.pool).await.map_err(|source| self.failed(source))?;
+        let record = query
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(|source| self.failed(source))?;
         record.map(|record| self.read(&record)).transpose()
     }
 
     async fn all<T: DeserializeOwned>(&self, query: Scalar<'_>) -> Result<Vec<T>, StoreError> {
-        let records = query.fetch_all(&self.pool).await.map_err(|source| self.failed(source))?;
+        let records = query
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|source| self.failed(source))?;
         records.iter().map(|record| self.read(record)).collect()
     }
 
     async fn write(&self, query: Statement<'_>) -> Result<i64, StoreError> {
-        query.execute(&self.pool).await.map(|done| done.last_insert_rowid()).map_err(|source| self.failed(source))
+        query
+            .execute(&self.pool)
+            .await
+            .map(|done| done.last_insert_rowid())
+            .map_err(|source| self.failed(source))
     }
 
     fn json(&self, record: &impl Serialize) -> Result<String, StoreError> {
-        serde_json::to_string(record).map_err(|source| StoreError::Record { path: self.path.clone(), source })
+        serde_json::to_string(record).map_err(|source| StoreError::Record {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     fn read<T: DeserializeOwned>(&self, record: &str) -> Result<T, StoreError> {
-        serde_json::from_str(record).map_err(|source| StoreError::Record { path: self.path.clone(), source })
+        serde_json::from_str(record).map_err(|source| StoreError::Record {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     fn failed(&self, source: sqlx::Error) -> StoreError {
-        StoreError::Query { path: self.path.clone(), source }
+        StoreError::Query {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 
@@ -284,11 +383,18 @@ mod tests {
     use crate::domain::ledger::{Provenance, Verdict};
 
     fn key(origin: &str) -> ClusterKey {
-        ClusterKey { name: "shop".parse().unwrap(), origin: origin.to_owned() }
+        ClusterKey {
+            name: "shop".parse().unwrap(),
+            origin: origin.to_owned(),
+        }
     }
 
     fn provenance() -> Provenance {
-        Provenance { commit: "4c0ffee".to_owned(), dirty: false, actor: "me@here".to_owned() }
+        Provenance {
+            commit: "4c0ffee".to_owned(),
+            dirty: false,
+            actor: "me@here".to_owned(),
+        }
     }
 
     fn verdict(verdict: Verdict, at: i64) -> TestRecord {
@@ -311,11 +417,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deep/ledger.db");
         let ledger = Ledger::open(&path, &key("a")).await.unwrap();
-        ledger.append_test(&verdict(Verdict::Green, 1)).await.unwrap();
+        ledger
+            .append_test(&verdict(Verdict::Green, 1))
+            .await
+            .unwrap();
         ledger.append_test(&verdict(Verdict::Red, 2)).await.unwrap();
         let again = Ledger::open(&path, &key("a")).await.unwrap();
         let test = "api".parse().unwrap();
-        assert_eq!(again.test(&test, &Digest::of("f")).await.unwrap(), Some(verdict(Verdict::Red, 2)));
+        assert_eq!(
+            again.test(&test, &Digest::of("f")).await.unwrap(),
+            Some(verdict(Verdict::Red, 2))
+        );
         let other = Ledger::open(&path, &key("b")).await.unwrap();
         assert_eq!(other.test(&test, &Digest::of("f")).await.unwrap(), None);
     }
@@ -323,7 +435,9 @@ mod tests {
     #[tokio::test]
     async fn a_deployment_gets_its_end_and_keeps_the_rest() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&folder.path().join("ledger.db"), &key("a")).await.unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), &key("a"))
+            .await
+            .unwrap();
         let record = DeploymentRecord {
             environment: "staging".parse().unwrap(),
             release: "0123456789ab".parse().unwrap(),
@@ -341,8 +455,14 @@ mod tests {
         let outcome = RolloutOutcome::Reverted { reason };
         ledger.end_deployment(number, &outcome).await.unwrap();
         let staging = "staging".parse().unwrap();
-        let ended = DeploymentRecord { outcome: Some(outcome), ..record };
-        assert_eq!(ledger.deployments(Some(&staging), 9).await.unwrap(), [ended]);
+        let ended = DeploymentRecord {
+            outcome: Some(outcome),
+            ..record
+        };
+        assert_eq!(
+            ledger.deployments(Some(&staging), 9).await.unwrap(),
+            [ended]
+        );
         let production = "production".parse().unwrap();
         assert_eq!(ledger.deployments(Some(&production), 9).await.unwrap(), []);
     }
@@ -350,12 +470,19 @@ mod tests {
     #[tokio::test]
     async fn a_release_cannot_be_changed() {
         let folder = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(&folder.path().join("ledger.db"), &key("a")).await.unwrap();
-        sqlx::query("INSERT INTO release (cluster, id, revision, at, record) VALUES (1, 'x', 'y', 0, '{}')")
-            .execute(&ledger.pool)
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), &key("a"))
             .await
             .unwrap();
-        let error = sqlx::query("UPDATE release SET record = 'z'").execute(&ledger.pool).await.unwrap_err();
+        sqlx::query(
+            "INSERT INTO release (cluster, id, revision, at, record) VALUES (1, 'x', 'y', 0, '{}')",
+        )
+        .execute(&ledger.pool)
+        .await
+        .unwrap();
+        let error = sqlx::query("UPDATE release SET record = 'z'")
+            .execute(&ledger.pool)
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("immutable"), "{error}");
     }
 
@@ -363,7 +490,11 @@ mod tests {
     async fn a_file_that_is_no_database_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        std::fs::write(&path, "not a database, and long enough to be told from an empty one").unwrap();
+        std::fs::write(
+            &path,
+            "not a database, and long enough to be told from an empty one",
+        )
+        .unwrap();
         let error = Ledger::open(&path, &key("a")).await.unwrap_err();
         assert!(error.to_string().contains("ledger.db"), "{error}");
     }
