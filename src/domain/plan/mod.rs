@@ -1,3 +1,4 @@
 //! Planners: build, test, release, rollout. They decide, and give a reason for each step; nothing is decided while doing.
 
 pub mod release;
+pub mod status;
