@@ -1,4 +1,5 @@
 //! Planners: build, test, release, rollout. They decide, and give a reason for each step; nothing is decided while doing.
 
+pub mod gate;
 pub mod release;
 pub mod status;
