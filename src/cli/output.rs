@@ -75,6 +75,17 @@ impl Output {
         );
     }
 
+    /// Writes the closing event of long work that went well, with what came of it, if a program reads.
+    pub fn finished(&self, fields: serde_json::Value) {
+        if self.json() {
+            let mut closing = serde_json::json!({ "event": "finished", "outcome": "done", "exit_code": 0 });
+            if let (Some(closing), serde_json::Value::Object(fields)) = (closing.as_object_mut(), fields) {
+                closing.extend(fields);
+            }
+            self.object(&closing);
+        }
+    }
+
     /// Tells a line on standard error. One that cannot be written is lost.
     pub fn tell(&self, line: impl AsRef<str>) {
         let _ = writeln!(io::stderr().lock(), "{}", line.as_ref());
