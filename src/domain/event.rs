@@ -88,6 +88,13 @@ pub enum Work {
         /// The service whose image it is.
         service: ServiceName,
     },
+    /// Building the image of lab hosts.
+    LabImage,
+    /// Making or starting a host of the lab, until it can be used.
+    LabHost {
+        /// The host.
+        host: HostName,
+    },
     /// A rollout's step on one host.
     Host {
         /// The host.
@@ -176,6 +183,8 @@ impl fmt::Display for Work {
             Self::Test { test } => write!(f, "test {test}"),
             Self::Linked { test, service } => write!(f, "test {test}: {service}"),
             Self::Keep { service } => write!(f, "keep {service}"),
+            Self::LabImage => write!(f, "build the image of lab hosts"),
+            Self::LabHost { host } => write!(f, "bring up {host}"),
             Self::Host { host, step } => write!(f, "{host}: {step}"),
         }
     }
