@@ -6,6 +6,7 @@ mod args;
 mod completions;
 mod context;
 mod failure;
+mod lab;
 mod man;
 mod output;
 mod reporter;

@@ -1,5 +1,6 @@
 //! The stages: read, plan, carry out, record. One file each, all telling what they do as events.
 
 mod events;
+pub mod lab;
 
 pub use events::{Events, Running};

@@ -10,4 +10,5 @@
 pub mod blobs;
 pub mod clock;
 pub mod environment;
+pub mod lab;
 pub mod store;
