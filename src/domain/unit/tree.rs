@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::parts::Parts;
 use crate::domain::ledger::{Asset, ImageIdentity, Provenance};
 use crate::domain::name::{
     ClusterName, DeploymentId, Digest, EnvironmentName, NameError, ReleaseId, ServiceName,
@@ -191,6 +192,8 @@ pub struct Tree {
     pub units: Vec<Listed>,
     /// The image of every service that has a unit here.
     pub images: BTreeMap<ServiceName, ImageIdentity>,
+    /// What each unit was made of; not part of the id, the texts say it all.
+    pub parts: BTreeMap<UnitName, Parts>,
     /// What is mounted from the repository: by the digest that names it on the host, the files in it. A single file
     /// has the empty path.
     pub assets: BTreeMap<Digest, BTreeMap<PathBuf, Asset>>,
@@ -211,6 +214,7 @@ impl Tree {
             scope,
             units,
             images,
+            parts: _,
             assets,
             release: _,
             provenance: _,
@@ -262,7 +266,7 @@ impl Tree {
             .collect()
     }
 
-    /// Returns the `manifest` file: format version and provenance, a `key value` a line.
+    /// Returns the `manifest` file: format version, provenance and what each unit is made of, a `key value` a line.
     #[must_use]
     pub fn manifest(&self) -> String {
         let Provenance {
@@ -271,7 +275,7 @@ impl Tree {
             actor,
         } = &self.provenance;
         let line = |text: &str| text.replace(|c: char| c.is_control(), " ");
-        format!(
+        let mut manifest = format!(
             "format {}\nid {}\ncluster {}\nenvironment {}\norigin {}\nrelease {}\ncommit {}\ndirty {dirty}\nactor {}\n",
             Self::FORMAT,
             self.id(),
@@ -281,7 +285,11 @@ impl Tree {
             self.release,
             line(commit),
             line(actor),
-        )
+        );
+        for (unit, parts) in &self.parts {
+            manifest.push_str(&format!("{} {}\n", Parts::key(unit), parts.line()));
+        }
+        manifest
     }
 
     /// Version of the deployment folder's layout, which `switch` checks.
