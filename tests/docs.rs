@@ -1,5 +1,9 @@
 //! Keeps what the documentation says of the command line true. `LONGSHORE_UPDATE=1 cargo test --test docs` writes it anew.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may panic and read files")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test may panic and read files"
+)]
 
 use std::fmt::Write;
 use std::fs;
@@ -32,11 +36,19 @@ fn the_command_line_reference_is_what_help_says() {
         fs::write(path, &text).unwrap();
     }
     let written = fs::read_to_string(path).unwrap();
-    assert!(written == text, "{path} is not what --help says: run LONGSHORE_UPDATE=1 cargo test --test docs");
+    assert!(
+        written == text,
+        "{path} is not what --help says: run LONGSHORE_UPDATE=1 cargo test --test docs"
+    );
 }
 
 fn describe(text: &mut String, command: &mut clap::Command, path: &str) {
-    write!(text, "\n## {path}\n\n```text\n{}\n```\n", trimmed(&command.render_help().to_string())).unwrap();
+    write!(
+        text,
+        "\n## {path}\n\n```text\n{}\n```\n",
+        trimmed(&command.render_help().to_string())
+    )
+    .unwrap();
     let names: Vec<_> = command
         .get_subcommands()
         .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
@@ -50,5 +62,10 @@ fn describe(text: &mut String, command: &mut clap::Command, path: &str) {
 
 /// Drops the blanks at line ends that clap leaves.
 fn trimmed(help: &str) -> String {
-    help.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_end().to_owned()
+    help.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_end()
+        .to_owned()
 }

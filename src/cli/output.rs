@@ -78,8 +78,11 @@ impl Output {
     /// Writes the closing event of long work that went well, with what came of it, if a program reads.
     pub fn finished(&self, fields: serde_json::Value) {
         if self.json() {
-            let mut closing = serde_json::json!({ "event": "finished", "outcome": "done", "exit_code": 0 });
-            if let (Some(closing), serde_json::Value::Object(fields)) = (closing.as_object_mut(), fields) {
+            let mut closing =
+                serde_json::json!({ "event": "finished", "outcome": "done", "exit_code": 0 });
+            if let (Some(closing), serde_json::Value::Object(fields)) =
+                (closing.as_object_mut(), fields)
+            {
                 closing.extend(fields);
             }
             self.object(&closing);
