@@ -2,6 +2,7 @@
 //!
 //! An [`Invocation`] says what is to be run, never runs it. Tests compare its words, so no host is needed.
 
+pub mod container;
 mod quote;
 
 pub use quote::{quote, redact};
