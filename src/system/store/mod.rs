@@ -1,9 +1,11 @@
 //! The ledger's storage. What is recorded is said in `domain::ledger`; this only keeps it.
 
 mod error;
+mod place;
 mod sqlite;
 
 pub use error::StoreError;
+pub use place::Place;
 pub use sqlite::Ledger;
 
 use crate::domain::ledger::Timestamp;
