@@ -85,6 +85,10 @@ pub struct BuildRecord {
     pub service: ServiceName,
     /// Hash of all that decides the result.
     pub fingerprint: Digest,
+    /// The digest of each part that went into the fingerprint, by the part's name, so that a later build can say what
+    /// changed.
+    #[serde(default)]
+    pub ingredients: BTreeMap<String, Digest>,
     /// What came of it.
     pub identity: ImageIdentity,
     /// From which tree.
