@@ -1,5 +1,7 @@
 //! Planners: build, test, release, rollout. They decide, and give a reason for each step; nothing is decided while doing.
 
+pub mod build;
 pub mod gate;
 pub mod release;
 pub mod status;
+pub mod test;

@@ -1,0 +1,313 @@
+//! Which images are built, in which order, and why.
+//!
+//! An image's fingerprint hashes all that decides it. What has the fingerprint of an earlier build, and is still on the
+//! engine, is kept. Contexts are hashed by `system::checkout`; here their digests are combined.
+
+mod explain;
+mod order;
+
+pub use order::{Circle, Origin, closure, image_of, origin, tags};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde_json::json;
+
+use crate::domain::cluster::{Build, Cluster, Source};
+use crate::domain::ledger::{BuildRecord, ImageIdentity};
+use crate::domain::name::{Digest, ServiceName};
+
+/// Goes up when a fingerprint comes to mean something else, so that no older record is taken for it.
+const FORMAT: u32 = 1;
+
+/// The content that a build reads from the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Content {
+    /// Digest of the context, what `.dockerignore` leaves out not counted.
+    pub context: Digest,
+    /// Digest of the Dockerfile, which may lie outside the context.
+    pub dockerfile: Digest,
+}
+
+/// What is known of the world outside the cluster when builds are planned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The content of each service's build.
+    pub contents: BTreeMap<ServiceName, Content>,
+    /// What the references stand for that the cluster does not build; one that is not on the engine is absent.
+    pub externals: BTreeMap<String, ImageIdentity>,
+}
+
+/// An image that is to be there, and all that decides it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The services that build it: several may name the same build.
+    pub services: Vec<ServiceName>,
+    /// How it is built.
+    pub build: Build,
+    /// The names it gets on the engine, by which `FROM` lines find it.
+    pub tags: Vec<String>,
+    /// The digest of each part that decides it, by the part's name: `context`, `base debian:trixie`.
+    pub ingredients: BTreeMap<String, Digest>,
+    /// The digest of all ingredients.
+    pub fingerprint: Digest,
+    /// The services whose images have to be built before, each by the first of its services.
+    pub after: BTreeSet<ServiceName>,
+    /// What its external bases are expected to be.
+    pub bases: BTreeMap<String, ImageIdentity>,
+    /// External bases of which nothing is known yet.
+    pub unknown: BTreeSet<String>,
+}
+
+/// What the ledger says of an image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The latest build with the same fingerprint.
+    pub same: Option<BuildRecord>,
+    /// The latest build at all.
+    pub last: Option<BuildRecord>,
+}
+
+/// The builds in an order in which each comes after what it is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One step an image.
+    pub steps: Vec<Step>,
+}
+
+/// One image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which.
+    pub image: Wanted,
+    /// What is done about it.
+    pub decision: Decision,
+}
+
+/// What is done about an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// It is as it would be built, and there.
+    Keep(ImageIdentity),
+    /// It is built.
+    Build(Reason),
+}
+
+/// Why an image is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The ledger has no build of it.
+    NoRecord,
+    /// The last build was of something else: these ingredients differ.
+    Changed(BTreeSet<String>),
+    /// It was built, but is no longer on the engine.
+    ImageGone(ImageIdentity),
+    /// `--no-cache`.
+    Forced,
+    /// These external bases have to be pulled before anything is known.
+    BaseUnknown(BTreeSet<String>),
+}
+
+/// Returns the images that the wanted services are built to, and what these are built from, in build order. No wanted
+/// service means all.
+///
+/// # Errors
+///
+/// If images are built from each other in a circle.
+pub fn wanted(
+    cluster: &Cluster,
+    services: &BTreeSet<ServiceName>,
+    found: &Found,
+) -> Result<Vec<Wanted>, Circle> {
+    let around = Around { cluster, found };
+    let mut images: Vec<Wanted> = Vec::new();
+    for name in closure(cluster, services)? {
+        let Some((build, content)) = build_of(cluster, name).zip(found.contents.get(name)) else {
+            continue;
+        };
+        let image = combine(&around, name, build, content, &images);
+        let twin = images
+            .iter_mut()
+            .find(|other| other.fingerprint == image.fingerprint);
+        match twin {
+            Some(twin) => {
+                let new = |tag: &String| !twin.tags.contains(tag);
+                let tags: Vec<_> = image.tags.into_iter().filter(new).collect();
+                twin.tags.extend(tags);
+                twin.services.push(name.clone());
+            }
+            None => images.push(image),
+        }
+    }
+    Ok(images)
+}
+
+fn build_of<'c>(cluster: &'c Cluster, name: &ServiceName) -> Option<&'c Build> {
+    match &cluster.services.get(name)?.source {
+        Source::Build(build) => Some(build),
+        Source::Image(_) => None,
+    }
+}
+
+/// What an image is decided in.
+struct Around<'a> {
+    cluster: &'a Cluster,
+    found: &'a Found,
+}
+
+fn combine(
+    around: &Around<'_>,
+    name: &ServiceName,
+    build: &Build,
+    content: &Content,
+    before: &[Wanted],
+) -> Wanted {
+    let Around { cluster, found } = around;
+    // Every field is named, so that a new one cannot be forgotten. Paths and tags do not decide what is in an image.
+    let Build {
+        context: _,
+        dockerfile: _,
+        args,
+        target,
+        tag: _,
+        bases: references,
+    } = build;
+    let mut ingredients = BTreeMap::from([
+        ("context".to_owned(), content.context),
+        ("Dockerfile".to_owned(), content.dockerfile),
+    ]);
+    for (argument, value) in args {
+        ingredients.insert(format!("argument {argument}"), Digest::of(value));
+    }
+    if let Some(target) = target {
+        ingredients.insert("target".to_owned(), Digest::of(target));
+    }
+    let (mut after, mut bases, mut unknown) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+    for reference in references {
+        let digest = match origin(cluster, reference) {
+            Origin::Scratch => continue,
+            Origin::Service(parent) => {
+                let parent = before.iter().find(|image| image.services.contains(parent));
+                parent.map(|parent| {
+                    after.insert(parent.services[0].clone());
+                    parent.fingerprint
+                })
+            }
+            Origin::External(reference) => found.externals.get(reference).map(|identity| {
+                bases.insert(reference.to_owned(), identity.clone());
+                identity.config
+            }),
+        };
+        if digest.is_none() {
+            unknown.insert(reference.clone());
+        }
+        let digest = digest.unwrap_or_else(|| Digest::of("unknown"));
+        ingredients.insert(format!("base {reference}"), digest);
+    }
+    let fingerprint = Digest::of(
+        json!({"format": FORMAT, "kind": "build", "ingredients": ingredients}).to_string(),
+    );
+    Wanted {
+        services: vec![name.clone()],
+        build: build.clone(),
+        tags: tags(cluster, name),
+        ingredients,
+        fingerprint,
+        after,
+        bases,
+        unknown,
+    }
+}
+
+/// Decides what is built. `present` holds the config digests of the images on the engine.
+#[must_use]
+pub fn plan(
+    images: Vec<Wanted>,
+    past: &BTreeMap<ServiceName, Past>,
+    present: &BTreeSet<Digest>,
+    forced: bool,
+) -> Plan {
+    let none = Past::default();
+    let steps = images.into_iter().map(|image| {
+        let of = |service| past.get(service).unwrap_or(&none);
+        let same = image
+            .services
+            .iter()
+            .find_map(|service| of(service).same.as_ref());
+        let last = image
+            .services
+            .iter()
+            .find_map(|service| of(service).last.as_ref());
+        let decision = decide(&image, same, last, present, forced);
+        Step { image, decision }
+    });
+    Plan {
+        steps: steps.collect(),
+    }
+}
+
+fn decide(
+    image: &Wanted,
+    same: Option<&BuildRecord>,
+    last: Option<&BuildRecord>,
+    present: &BTreeSet<Digest>,
+    forced: bool,
+) -> Decision {
+    if !image.unknown.is_empty() {
+        return Decision::Build(Reason::BaseUnknown(image.unknown.clone()));
+    }
+    if forced {
+        return Decision::Build(Reason::Forced);
+    }
+    match (same, last) {
+        (Some(same), _) if present.contains(&same.identity.config) => {
+            Decision::Keep(same.identity.clone())
+        }
+        (Some(same), _) => Decision::Build(Reason::ImageGone(same.identity.clone())),
+        (None, Some(last)) => Decision::Build(Reason::Changed(difference(
+            &last.ingredients,
+            &image.ingredients,
+        ))),
+        (None, None) => Decision::Build(Reason::NoRecord),
+    }
+}
+
+fn difference(
+    before: &BTreeMap<String, Digest>,
+    now: &BTreeMap<String, Digest>,
+) -> BTreeSet<String> {
+    let names = before.keys().chain(now.keys());
+    names
+        .filter(|name| before.get(*name) != now.get(*name))
+        .cloned()
+        .collect()
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |names: &BTreeSet<String>| {
+            names
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        match self {
+            Self::NoRecord => f.write_str("not built here before"),
+            Self::Changed(parts) if parts.is_empty() => f.write_str("built by an older longshore"),
+            Self::Changed(parts) => write!(f, "changed: {}", list(parts)),
+            Self::ImageGone(identity) => {
+                write!(
+                    f,
+                    "image {} is no longer on the engine",
+                    identity.config.short()
+                )
+            }
+            Self::Forced => f.write_str("asked for with --no-cache"),
+            Self::BaseUnknown(bases) => write!(f, "not on the engine yet: {}", list(bases)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,260 @@
+//! Which tests are run, beside which containers, and why.
+//!
+//! A test's fingerprint hashes its specification, the definitions and the images of all that it runs beside, and the
+//! repository files that these mount. A green fingerprint is not run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::domain::cluster::{Cluster, MountSource, Service, Test};
+use crate::domain::ledger::{Asset, ImageIdentity, TestRecord, Verdict};
+use crate::domain::name::{Digest, NetworkName, ServiceName, TestName};
+
+/// Goes up when a fingerprint comes to mean something else, so that no older record is taken for it.
+const FORMAT: u32 = 1;
+
+/// A test, and all that decides its result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Which.
+    pub test: TestName,
+    /// The services that it runs beside, each after those that it depends on. The test's own is not among them.
+    pub beside: Vec<ServiceName>,
+    /// The image of each of them, and of the test's own service.
+    pub images: BTreeMap<ServiceName, ImageIdentity>,
+    /// Hash of all that decides the result.
+    pub fingerprint: Digest,
+}
+
+/// What is done about each test, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// One step a test.
+    pub steps: Vec<Step>,
+}
+
+/// One test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which.
+    pub wanted: Wanted,
+    /// What is done about it.
+    pub decision: Decision,
+}
+
+/// What is done about a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// Its fingerprint is green.
+    Keep(TestRecord),
+    /// It is run.
+    Run(Reason),
+}
+
+/// Why a test is run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The ledger has no verdict on it.
+    NoRecord,
+    /// The same was red before.
+    RedBefore,
+    /// The images of these services are others than at the last run.
+    ImagesChanged(BTreeSet<ServiceName>),
+    /// The definition or a mounted file changed.
+    SpecificationChanged,
+    /// `--force`.
+    Forced,
+}
+
+/// What the ledger says of a test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Past {
+    /// The latest verdict on the same fingerprint.
+    pub same: Option<TestRecord>,
+    /// The latest verdict at all.
+    pub last: Option<TestRecord>,
+}
+
+/// Returns what a service needs beside it, each after those that it depends on itself. The definition has no circles
+/// here; were there one, it would be cut.
+#[must_use]
+pub fn beside(cluster: &Cluster, service: &ServiceName) -> Vec<ServiceName> {
+    let mut found = Vec::new();
+    let mut path = BTreeSet::from([service.clone()]);
+    collect(cluster, service, &mut path, &mut found);
+    found
+}
+
+fn collect(
+    cluster: &Cluster,
+    service: &ServiceName,
+    path: &mut BTreeSet<ServiceName>,
+    found: &mut Vec<ServiceName>,
+) {
+    for name in needs(cluster, service) {
+        if !found.contains(&name) && path.insert(name.clone()) {
+            collect(cluster, &name, path, found);
+            path.remove(&name);
+            found.push(name);
+        }
+    }
+}
+
+/// Returns the services that one needs directly: what it depends on and links to, as far as they are there.
+#[must_use]
+pub fn needs(cluster: &Cluster, service: &ServiceName) -> BTreeSet<ServiceName> {
+    let Some(service) = cluster.services.get(service) else {
+        return BTreeSet::new();
+    };
+    let linked = service.links.iter().map(|link| &link.service);
+    let names = service.depends_on.keys().chain(linked);
+    names
+        .filter(|name| cluster.services.contains_key(*name))
+        .cloned()
+        .collect()
+}
+
+/// Returns what decides a test's result, or the service of which no image is known.
+///
+/// # Errors
+///
+/// The service without an image.
+pub fn wanted(
+    cluster: &Cluster,
+    name: &TestName,
+    images: &BTreeMap<ServiceName, ImageIdentity>,
+    assets: &BTreeMap<PathBuf, Asset>,
+) -> Result<Wanted, ServiceName> {
+    let test = &cluster.tests[name];
+    let beside = beside(cluster, &test.service);
+    let all: BTreeSet<_> = beside.iter().chain([&test.service]).collect();
+    let mut held = BTreeMap::new();
+    let mut services = BTreeMap::new();
+    for service in all {
+        let identity = images.get(service).ok_or_else(|| service.clone())?;
+        held.insert(service.clone(), identity.clone());
+        services.insert(service, spec(cluster, &cluster.services[service], assets));
+    }
+    let Test {
+        service,
+        command,
+        timeout,
+    } = test;
+    let content = json!({
+        "format": FORMAT, "kind": "test", "service": service, "command": command, "timeout": timeout,
+        "services": services, "images": held,
+    });
+    Ok(Wanted {
+        test: name.clone(),
+        beside,
+        images: held,
+        fingerprint: Digest::of(content.to_string()),
+    })
+}
+
+/// Says what of a service a test can see. Every field is named, so that a new one cannot be forgotten.
+fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>) -> Value {
+    let Service {
+        source: _, // its image says more
+        command,
+        entrypoint,
+        environment,
+        ports: _,  // nothing is published in a test
+        expose: _, // containers of one network reach every port
+        mounts,
+        networks,
+        links,
+        depends_on,
+        healthcheck,
+        restart,
+        profiles: _, // what a test needs runs whatever its profile
+        labels,
+        user,
+        working_dir,
+        stop_grace_period: _, // containers of a test are killed
+        one_shot,
+        test_only: _, // says where it runs otherwise
+    } = service;
+    let mounted = mounts.iter().filter_map(|mount| match &mount.source {
+        MountSource::Repository(path) => Some(path),
+        MountSource::Volume(_) | MountSource::Anonymous | MountSource::HostPath(_) => None,
+    });
+    let files: BTreeMap<_, _> = mounted
+        .flat_map(|path| {
+            assets
+                .iter()
+                .filter(move |(file, _)| file.starts_with(path))
+        })
+        .collect();
+    json!({
+        "command": command, "entrypoint": entrypoint, "environment": environment, "mounts": mounts,
+        "networks": networks, "internal": internal(cluster, networks.keys()), "links": links,
+        "depends_on": depends_on, "healthcheck": healthcheck, "restart": restart, "labels": labels, "user": user,
+        "working_dir": working_dir, "one_shot": one_shot, "files": files,
+    })
+}
+
+fn internal<'n>(
+    cluster: &Cluster,
+    networks: impl Iterator<Item = &'n NetworkName>,
+) -> Vec<Option<bool>> {
+    let of = |name| cluster.networks.get(name).map(|network| network.internal);
+    networks.map(of).collect()
+}
+
+/// Decides which tests are run.
+#[must_use]
+pub fn plan(wanted: Vec<Wanted>, past: &BTreeMap<TestName, Past>, forced: bool) -> Plan {
+    let none = Past::default();
+    let steps = wanted.into_iter().map(|wanted| {
+        let past = past.get(&wanted.test).unwrap_or(&none);
+        let decision = decide(&wanted, past, forced);
+        Step { wanted, decision }
+    });
+    Plan {
+        steps: steps.collect(),
+    }
+}
+
+fn decide(wanted: &Wanted, past: &Past, forced: bool) -> Decision {
+    let reason = match (&past.same, &past.last) {
+        _ if forced => Reason::Forced,
+        (Some(same), _) if same.verdict == Verdict::Green => return Decision::Keep(same.clone()),
+        (Some(_), _) => Reason::RedBefore,
+        (None, None) => Reason::NoRecord,
+        (None, Some(last)) => {
+            let names = last.images.keys().chain(wanted.images.keys());
+            let changed: BTreeSet<_> = names
+                .filter(|name| last.images.get(*name) != wanted.images.get(*name))
+                .cloned()
+                .collect();
+            if changed.is_empty() {
+                Reason::SpecificationChanged
+            } else {
+                Reason::ImagesChanged(changed)
+            }
+        }
+    };
+    Decision::Run(reason)
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRecord => f.write_str("not run before"),
+            Self::RedBefore => f.write_str("red before"),
+            Self::ImagesChanged(services) => {
+                let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
+                write!(f, "other images: {}", names.join(", "))
+            }
+            Self::SpecificationChanged => f.write_str("definition or mounted files changed"),
+            Self::Forced => f.write_str("asked for with --force"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
