@@ -8,7 +8,9 @@
 )]
 
 pub mod blobs;
+pub mod checkout;
 pub mod clock;
 pub mod environment;
 pub mod lab;
+pub mod process;
 pub mod store;

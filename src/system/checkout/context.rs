@@ -1,0 +1,167 @@
+//! A build context: what a build may read of the repository.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::Checkout;
+use super::entry::{self, Entries, Entry, Kind};
+use super::error::CheckoutError;
+use super::ignore::Ignore;
+use super::send::TarStream;
+use crate::domain::cluster::Build;
+use crate::domain::name::Digest;
+
+/// The Dockerfile's name in what is sent when it lies outside the context, or is left out of it.
+const OUTSIDE: &str = ".longshore.Dockerfile";
+
+/// A build context, hashed and ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// What is in it.
+    pub entries: Entries,
+    /// The Dockerfile.
+    pub dockerfile: Entry,
+    /// Digest of the Dockerfile's content.
+    pub dockerfile_digest: Digest,
+    /// The frontend that the Dockerfile's `# syntax=` line asks for; the engine gets it from a registry.
+    pub syntax: Option<String>,
+}
+
+impl Checkout {
+    /// Reads and hashes what a build may read.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be read, a path leads out of the repository, or `.dockerignore` is malformed.
+    pub fn context(&self, build: &Build) -> Result<Context, CheckoutError> {
+        let folder = self.inside(&build.context)?;
+        let dockerfile = self.inside(&build.dockerfile)?;
+        let ignore = Ignore::read(&folder, &self.root.join(&build.dockerfile))?;
+        let mut entries = Entries::default();
+        let hidden = BTreeSet::new();
+        let walk = Walk {
+            ignore: &ignore,
+            root: &folder,
+            hidden: &hidden,
+        };
+        walk.folder(&folder, &mut entries)?;
+        entries.sort();
+        let meta = fs::metadata(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
+        let kind = entry::file(&dockerfile, &meta)?;
+        let Kind::File { digest, .. } = kind else {
+            return Err(CheckoutError::Special { path: dockerfile });
+        };
+        let within = dockerfile.strip_prefix(&folder).ok();
+        let within = within.filter(|path| entries.0.iter().any(|entry| entry.path == **path));
+        let path = within.map_or_else(|| PathBuf::from(OUTSIDE), Path::to_owned);
+        Ok(Context {
+            syntax: syntax(&dockerfile),
+            dockerfile: Entry {
+                path,
+                from: dockerfile,
+                kind,
+            },
+            dockerfile_digest: digest,
+            entries,
+        })
+    }
+}
+
+impl Context {
+    /// Sends it as a tar stream, a little at a time: no times, no owners, the Dockerfile in it by
+    /// [`Context::dockerfile`]'s path. The stream ends with an error if a file is no longer what was hashed.
+    #[must_use]
+    pub fn stream(&self) -> TarStream {
+        let mut entries = self.entries.clone();
+        if !entries
+            .0
+            .iter()
+            .any(|entry| entry.path == self.dockerfile.path)
+        {
+            entries.0.push(self.dockerfile.clone());
+        }
+        TarStream::new(entries)
+    }
+}
+
+/// Reads a whole folder but for these paths and what lies below them.
+pub(super) fn tree(root: &Path, hidden: &BTreeSet<PathBuf>) -> Result<Entries, CheckoutError> {
+    let mut entries = Entries::default();
+    let ignore = Ignore::default();
+    Walk {
+        ignore: &ignore,
+        root,
+        hidden,
+    }
+    .folder(root, &mut entries)?;
+    entries.sort();
+    Ok(entries)
+}
+
+struct Walk<'w> {
+    ignore: &'w Ignore,
+    root: &'w Path,
+    hidden: &'w BTreeSet<PathBuf>,
+}
+
+impl Walk<'_> {
+    /// Adds what lies in a folder. A folder that is left out is entered only if something below may be kept, and is
+    /// itself added if something was.
+    fn folder(&self, folder: &Path, entries: &mut Entries) -> Result<(), CheckoutError> {
+        for found in fs::read_dir(folder).map_err(CheckoutError::read(folder))? {
+            let from = found.map_err(CheckoutError::read(folder))?.path();
+            let path = from.strip_prefix(self.root).unwrap_or(&from).to_owned();
+            if self.hidden.contains(&path) {
+                continue;
+            }
+            let out = self.ignore.leaves_out(&path.to_string_lossy());
+            let meta = fs::symlink_metadata(&from).map_err(CheckoutError::read(&from))?;
+            if meta.is_dir() {
+                let before = entries.0.len();
+                if !out || self.ignore.may_keep_below() {
+                    self.folder(&from, entries)?;
+                }
+                if !out || entries.0.len() > before {
+                    entries.0.push(Entry {
+                        path,
+                        from,
+                        kind: Kind::Folder,
+                    });
+                }
+            } else if !out {
+                let kind = kind(&from, &meta)?;
+                entries.0.push(Entry { path, from, kind });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn kind(from: &Path, meta: &fs::Metadata) -> Result<Kind, CheckoutError> {
+    if meta.is_file() {
+        entry::file(from, meta)
+    } else if meta.is_symlink() {
+        let target = fs::read_link(from).map_err(CheckoutError::read(from))?;
+        Ok(Kind::Link { target })
+    } else {
+        Err(CheckoutError::Special {
+            path: from.to_owned(),
+        })
+    }
+}
+
+/// Reads the `# syntax=` directive, which counts only before anything else but directives (Dockerfile reference,
+/// "Parser directives").
+fn syntax(dockerfile: &Path) -> Option<String> {
+    let text = fs::read(dockerfile).ok()?;
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let directives = text
+        .lines()
+        .map_while(|line| line.trim().strip_prefix('#')?.split_once('='));
+    let mut named = directives.filter(|(key, _)| key.trim().eq_ignore_ascii_case("syntax"));
+    named.next().map(|(_, value)| value.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests;
