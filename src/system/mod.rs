@@ -13,4 +13,5 @@ pub mod clock;
 pub mod environment;
 pub mod lab;
 pub mod process;
+pub mod ssh;
 pub mod store;
