@@ -21,6 +21,10 @@
 //! `plan, invocation → unit, graph, ledger, inventory → cluster → definition → name`.
 //! `tests/layers.rs` and clippy's `disallowed_methods` keep it so.
 
+// Samples under tests/ are used by unit tests too, and name the crate as integration tests do.
+#[cfg(test)]
+extern crate self as longshore;
+
 pub mod cli;
 pub mod domain;
 pub mod pipeline;

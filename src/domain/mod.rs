@@ -14,3 +14,7 @@ pub mod ledger;
 pub mod name;
 pub mod plan;
 pub mod unit;
+
+#[cfg(test)]
+#[path = "../../tests/sample/mod.rs"]
+pub mod sample;

@@ -153,7 +153,7 @@ pub struct Digest([u8; 32]);
 impl Digest {
     /// Wraps the 32 bytes that a SHA-256 hasher gave.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 

@@ -1,0 +1,249 @@
+//! A release to render, place and plan: a guestbook in the shape of the example, and what it can be changed to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use longshore::domain::cluster::{
+    Cluster, Condition, Dependency, Driver, Environment, Healthcheck, HealthcheckCommand, Host,
+    Mount, MountSource, Network, Place, Placement, Port, Protocol, Restart, RolloutPolicy, Service,
+    Source, Volume,
+};
+use longshore::domain::ledger::{Asset, ImageIdentity, Provenance, Release};
+use longshore::domain::name::{Digest, EnvironmentName, HostName, ServiceName};
+
+/// A service that runs an image and nothing else.
+pub fn service() -> Service {
+    Service {
+        source: Source::Image("debian:trixie".to_owned()),
+        command: None,
+        entrypoint: None,
+        environment: BTreeMap::new(),
+        ports: Vec::new(),
+        expose: BTreeSet::new(),
+        mounts: Vec::new(),
+        networks: BTreeMap::new(),
+        links: Vec::new(),
+        depends_on: BTreeMap::new(),
+        healthcheck: None,
+        restart: Restart::No,
+        profiles: BTreeSet::new(),
+        labels: BTreeMap::new(),
+        user: None,
+        working_dir: None,
+        stop_grace_period: None,
+        one_shot: false,
+        test_only: false,
+    }
+}
+
+/// Makes a service wait for others.
+pub fn after(mut service: Service, dependencies: &[(&str, Condition)]) -> Service {
+    for (name, condition) in dependencies {
+        let dependency = Dependency {
+            condition: *condition,
+            restart: false,
+            required: true,
+        };
+        service.depends_on.insert(name.parse().unwrap(), dependency);
+    }
+    service
+}
+
+/// A TCP port published under its own number.
+pub fn port(number: u16) -> Port {
+    Port {
+        address: None,
+        published: Some(number),
+        target: number,
+        protocol: Protocol::Tcp,
+    }
+}
+
+/// The identity of an image of that content.
+pub fn image(content: &str) -> ImageIdentity {
+    ImageIdentity {
+        config: Digest::of(content),
+        layers: vec![Digest::of(format!("{content} layer"))],
+    }
+}
+
+/// The environment that samples have.
+pub fn staging() -> EnvironmentName {
+    "staging".parse().unwrap()
+}
+
+/// A host's name.
+pub fn host(name: &str) -> HostName {
+    name.parse().unwrap()
+}
+
+/// A release of these services on these hosts, with an image for each service.
+pub fn release(services: &[(&str, Service)], hosts: &[&str]) -> Release {
+    let services: BTreeMap<ServiceName, Service> = services
+        .iter()
+        .map(|(name, service)| (name.parse().unwrap(), service.clone()))
+        .collect();
+    let hosts = hosts.iter().map(|name| Host {
+        ssh: name.parse().unwrap(),
+    });
+    let environment = Environment {
+        driver: Driver::Systemd,
+        hosts: hosts.collect(),
+        place: BTreeMap::new(),
+        variables: BTreeMap::new(),
+        rollout: RolloutPolicy::default(),
+        probes: BTreeMap::new(),
+        services: services.clone(),
+    };
+    let images = services
+        .keys()
+        .map(|name| (name.clone(), image(name.as_str())));
+    let mut release = Release {
+        id: "000000000000".parse().unwrap(),
+        images: images.collect(),
+        cluster: Cluster {
+            name: "shop".parse().unwrap(),
+            services,
+            networks: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            tests: BTreeMap::new(),
+            environments: BTreeMap::from([(staging(), environment)]),
+        },
+        assets: BTreeMap::new(),
+        vouchers: BTreeMap::new(),
+        provenance: Provenance {
+            commit: "4f1c2d3".to_owned(),
+            dirty: false,
+            actor: "ann".to_owned(),
+        },
+    };
+    release.id = release.content_id();
+    release
+}
+
+/// The environment of a sample, to change it.
+pub fn environment(release: &mut Release) -> &mut Environment {
+    release.cluster.environments.get_mut(&staging()).unwrap()
+}
+
+/// A service of a sample, to change it.
+pub fn service_of<'r>(release: &'r mut Release, name: &str) -> &'r mut Service {
+    let services = &mut environment(release).services;
+    services
+        .get_mut(&name.parse::<ServiceName>().unwrap())
+        .unwrap()
+}
+
+/// Gives a service a number of instances, or one per host.
+pub fn place(release: &mut Release, name: &str, placement: Placement) {
+    let name = name.parse().unwrap();
+    environment(release).place.insert(name, Place { placement });
+}
+
+/// A web front with an API, a database with its volume, a cache, and a migration.
+pub fn guestbook() -> Release {
+    let (frontend, database, cache) = (web(), database(), cache());
+    let migrate = after(service(), &[("db", Condition::Healthy)]);
+    let migrate = Service {
+        command: Some(vec!["migrate".to_owned()]),
+        restart: Restart::OnFailure { retries: Some(2) },
+        one_shot: true,
+        ..migrate
+    };
+    let services = [
+        ("cache", cache),
+        ("db", database),
+        ("migrate", migrate),
+        ("web", frontend),
+    ];
+    let mut release = release(&services, &["core@lab-1", "core@lab-2"]);
+    let volume = Volume::default();
+    release
+        .cluster
+        .volumes
+        .insert("data".parse().unwrap(), volume);
+    let networks = &mut release.cluster.networks;
+    networks.insert("default".parse().unwrap(), Network::default());
+    let internal = Network {
+        internal: true,
+        labels: BTreeMap::from([("purpose".to_owned(), "data only".to_owned())]),
+    };
+    networks.insert("back".parse().unwrap(), internal);
+    let asset = Asset {
+        digest: Digest::of("server {}"),
+        mode: 0o644,
+    };
+    release
+        .assets
+        .insert(PathBuf::from("web/nginx.conf"), asset);
+    release.id = release.content_id();
+    release
+}
+
+fn web() -> Service {
+    let conditions = [
+        ("cache", Condition::Started),
+        ("db", Condition::Healthy),
+        ("migrate", Condition::Completed),
+    ];
+    let web = after(service(), &conditions);
+    let config = Mount {
+        source: MountSource::Repository(PathBuf::from("web/nginx.conf")),
+        target: "/etc/nginx.conf".to_owned(),
+        read_only: true,
+    };
+    Service {
+        environment: BTreeMap::from([
+            ("GREETING".to_owned(), "100% \"fine\",\n$HOME".to_owned()),
+            ("LOG_LEVEL".to_owned(), "info".to_owned()),
+        ]),
+        ports: vec![port(8080)],
+        mounts: vec![config],
+        networks: BTreeMap::from([
+            ("back".parse().unwrap(), BTreeSet::new()),
+            (
+                "default".parse().unwrap(),
+                BTreeSet::from(["www".parse().unwrap()]),
+            ),
+        ]),
+        restart: Restart::UnlessStopped,
+        user: Some("1000:1000".to_owned()),
+        working_dir: Some("/srv".to_owned()),
+        stop_grace_period: Some(Duration::from_secs(3)),
+        ..web
+    }
+}
+
+fn database() -> Service {
+    let data = Mount {
+        source: MountSource::Volume("data".parse().unwrap()),
+        target: "/var/lib/postgresql".to_owned(),
+        read_only: false,
+    };
+    let ready = ["pg_isready", "-U", "shop keeper"].map(str::to_owned);
+    Service {
+        environment: BTreeMap::from([("POSTGRES_USER".to_owned(), "shop keeper".to_owned())]),
+        mounts: vec![data],
+        networks: BTreeMap::from([("back".parse().unwrap(), BTreeSet::new())]),
+        healthcheck: Some(Healthcheck::Check {
+            command: Some(HealthcheckCommand::Exec(ready.to_vec())),
+            interval: Some(Duration::from_secs(2)),
+            timeout: Some(Duration::from_secs(2)),
+            start_period: Some(Duration::from_secs(5)),
+            retries: Some(10),
+        }),
+        restart: Restart::Always,
+        ..service()
+    }
+}
+
+fn cache() -> Service {
+    Service {
+        command: Some(["redis-server", "--save", ""].map(str::to_owned).to_vec()),
+        networks: BTreeMap::from([("back".parse().unwrap(), BTreeSet::new())]),
+        labels: BTreeMap::from([("role".to_owned(), "cache; volatile".to_owned())]),
+        restart: Restart::OnFailure { retries: None },
+        ..service()
+    }
+}
