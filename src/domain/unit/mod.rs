@@ -16,6 +16,7 @@ mod units;
 
 pub use error::RenderError;
 pub use escape::EscapeError;
+pub use order::dependencies;
 pub use parts::{Aspect, Parts};
 pub use render::{RenderInput, render};
 pub use tree::{Instance, Kind, Listed, Scope, Tree, UnitName};

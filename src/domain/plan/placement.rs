@@ -1,0 +1,560 @@
+//! Which instance runs on which host.
+//!
+//! Services that are linked stay together on one host, and groups that have nothing to do with each other are spread.
+//! The result depends on the definition only, so it is the same on every machine and every day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use crate::domain::cluster::{
+    Condition, Environment, MountSource, Placement, Port, Protocol, Service,
+};
+use crate::domain::failure::{Explain, Kind};
+use crate::domain::name::{EnvironmentName, HostName, ServiceName};
+use crate::domain::unit::{Instance, dependencies};
+
+/// The instances of each host, hosts without any included.
+pub type Placed = BTreeMap<HostName, BTreeSet<Instance>>;
+
+/// Why an environment's services have no place: every problem, not the first.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("services of {environment} cannot be placed: {}", listed(.problems))]
+pub struct PlacementError {
+    /// The environment.
+    pub environment: EnvironmentName,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// One reason why a service has no place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Problem {
+    /// There is no host.
+    NoHosts,
+    /// A service needs another one beside it that is on other hosts, or on none.
+    Apart {
+        /// Where it was to run.
+        host: HostName,
+        /// The service.
+        service: ServiceName,
+        /// What it needs there.
+        dependency: ServiceName,
+    },
+    /// Two instances on a host publish the same port.
+    PortTaken {
+        /// Where.
+        host: HostName,
+        /// One of them.
+        first: Instance,
+        /// The other.
+        second: Instance,
+        /// The port of the host.
+        port: u16,
+        /// Its protocol.
+        protocol: Protocol,
+    },
+    /// A one-shot has to run once, not once per host or several times.
+    OneShotMany {
+        /// The service.
+        service: ServiceName,
+    },
+    /// Several instances of a service would each have a volume, or share one.
+    VolumeMany {
+        /// The service.
+        service: ServiceName,
+    },
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHosts => f.write_str("it has no hosts"),
+            Self::Apart {
+                host,
+                service,
+                dependency,
+            } => write!(
+                f,
+                "{service} on {host} needs {dependency}, which does not run there"
+            ),
+            Self::PortTaken {
+                host,
+                first,
+                second,
+                port,
+                protocol,
+            } => write!(
+                f,
+                "{first} and {second} on {host} both publish port {port}/{protocol}"
+            ),
+            Self::OneShotMany { service } => {
+                write!(f, "one-shot {service} has more than one instance")
+            }
+            Self::VolumeMany { service } => {
+                write!(f, "{service} has a named volume and a count above 1")
+            }
+        }
+    }
+}
+
+impl Problem {
+    fn hint(&self) -> String {
+        match self {
+            Self::NoHosts => "name at least one under `hosts:` of the environment".to_owned(),
+            Self::Apart {
+                service,
+                dependency,
+                ..
+            } => format!(
+                "place both alike (`place: {{{dependency}: {{mode: global}}}}`), or take {service} out of `place`: services are linked within a host"
+            ),
+            Self::PortTaken { second, .. } => format!(
+                "publish another port in {}, or use at most one instance per host",
+                second.service
+            ),
+            Self::OneShotMany { service } => format!("take {service} out of `place`"),
+            Self::VolumeMany { service } => format!(
+                "use `place: {{{service}: {{mode: global}}}}` for a volume of its own on each host, or a count of 1"
+            ),
+        }
+    }
+}
+
+impl Explain for PlacementError {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hints: BTreeSet<_> = self.problems.iter().map(Problem::hint).collect();
+        hints.into_iter().collect()
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// Places every instance of an environment.
+///
+/// # Errors
+///
+/// Services that cannot run where they would have to.
+pub fn placement(
+    name: &EnvironmentName,
+    environment: &Environment,
+) -> Result<Placed, PlacementError> {
+    let mut hosts: Vec<&HostName> = Vec::new();
+    for host in &environment.hosts {
+        if !hosts.contains(&host.name()) {
+            hosts.push(host.name());
+        }
+    }
+    let mut plan = Draft {
+        environment,
+        placed: hosts
+            .iter()
+            .map(|host| ((*host).clone(), BTreeSet::new()))
+            .collect(),
+        hosts,
+    };
+    let mut problems = plan.many();
+    if plan.hosts.is_empty() {
+        problems.push(Problem::NoHosts);
+    } else {
+        plan.spread();
+        plan.groups();
+        problems.extend(plan.apart());
+        problems.extend(plan.ports());
+    }
+    if problems.is_empty() {
+        return Ok(plan.placed);
+    }
+    problems.sort();
+    Err(PlacementError {
+        environment: name.clone(),
+        problems,
+    })
+}
+
+struct Draft<'a> {
+    environment: &'a Environment,
+    hosts: Vec<&'a HostName>,
+    placed: Placed,
+}
+
+impl<'a> Draft<'a> {
+    fn services(&self) -> &'a BTreeMap<ServiceName, Service> {
+        &self.environment.services
+    }
+
+    /// Returns how a service is spread; none if it goes with its group.
+    fn spreading(&self, service: &ServiceName) -> Option<Placement> {
+        let place = self.environment.place.get(service)?;
+        (place.placement != Placement::Count(1)).then_some(place.placement)
+    }
+
+    fn put(&mut self, host: usize, service: &ServiceName, number: usize) {
+        let number = u16::try_from(number).unwrap_or(u16::MAX);
+        let service = service.clone();
+        let instances = self.placed.entry(self.hosts[host].clone()).or_default();
+        instances.insert(Instance { service, number });
+    }
+
+    fn many(&self) -> Vec<Problem> {
+        let problem = |(name, service): (&ServiceName, &Service)| {
+            let service_name = || name.clone();
+            match self.spreading(name)? {
+                Placement::Global | Placement::Count(2..) if service.one_shot => {
+                    Some(Problem::OneShotMany {
+                        service: service_name(),
+                    })
+                }
+                Placement::Count(2..) if volumes(service).next().is_some() => {
+                    Some(Problem::VolumeMany {
+                        service: service_name(),
+                    })
+                }
+                Placement::Global | Placement::Count(_) => None,
+            }
+        };
+        self.services().iter().filter_map(problem).collect()
+    }
+
+    /// Places what is on every host, or has a number of instances.
+    fn spread(&mut self) {
+        for name in self.services().keys() {
+            let count = match self.spreading(name) {
+                Some(Placement::Global) => self.hosts.len(),
+                Some(Placement::Count(count)) => usize::from(count),
+                None => continue,
+            };
+            for number in 0..count {
+                self.put(number % self.hosts.len(), name, number + 1);
+            }
+        }
+    }
+
+    /// Places the groups in turn: those with volumes first, so that a new service without data moves nobody's.
+    fn groups(&mut self) {
+        let mut groups = self.linked();
+        groups.sort_by_key(|group| {
+            !group
+                .iter()
+                .any(|name| volumes(&self.services()[*name]).next().is_some())
+        });
+        for (turn, group) in groups.into_iter().enumerate() {
+            let fitting: Vec<_> = (0..self.hosts.len())
+                .filter(|host| self.fits(&group, *host))
+                .collect();
+            let host = match fitting.len() {
+                0 => turn % self.hosts.len(),
+                count => fitting[turn % count],
+            };
+            for name in group {
+                self.put(host, name, 1);
+            }
+        }
+    }
+
+    /// Tells whether a host has all that a group needs of services that are spread.
+    fn fits(&self, group: &BTreeSet<&ServiceName>, host: usize) -> bool {
+        let here = &self.placed[self.hosts[host]];
+        let needed = group
+            .iter()
+            .flat_map(|name| beside(&self.services()[*name]));
+        needed
+            .filter(|name| !group.contains(name))
+            .all(|name| here.iter().any(|instance| instance.service == *name))
+    }
+
+    /// Returns the services that are not spread, in groups that are linked, by name.
+    fn linked(&self) -> Vec<BTreeSet<&'a ServiceName>> {
+        let alone = |name: &&ServiceName| self.spreading(name).is_none();
+        let mut groups: Vec<BTreeSet<&ServiceName>> = Vec::new();
+        for name in self.services().keys().filter(alone) {
+            let touches = |group: &BTreeSet<&ServiceName>| {
+                group.iter().any(|other| self.are_linked(name, other))
+            };
+            let (touching, apart): (Vec<_>, Vec<_>) = groups.into_iter().partition(touches);
+            groups = apart;
+            groups.push(touching.into_iter().flatten().chain([name]).collect());
+        }
+        groups.sort();
+        groups
+    }
+
+    fn are_linked(&self, a: &ServiceName, b: &ServiceName) -> bool {
+        let (one, other) = (&self.services()[a], &self.services()[b]);
+        let share_volume = || volumes(one).any(|volume| volumes(other).any(|v| v == volume));
+        let share_network = || {
+            let named = one
+                .networks
+                .keys()
+                .filter(|name| name.as_str() != "default");
+            named
+                .into_iter()
+                .any(|name| other.networks.contains_key(name))
+        };
+        dependencies(one).contains_key(b)
+            || dependencies(other).contains_key(a)
+            || share_volume()
+            || share_network()
+    }
+
+    fn apart(&self) -> Vec<Problem> {
+        let mut problems = BTreeSet::new();
+        for (host, instances) in &self.placed {
+            for instance in instances {
+                for dependency in beside(&self.services()[&instance.service]) {
+                    if !instances.iter().any(|other| other.service == *dependency) {
+                        problems.insert(Problem::Apart {
+                            host: host.clone(),
+                            service: instance.service.clone(),
+                            dependency: dependency.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        problems.into_iter().collect()
+    }
+
+    fn ports(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (host, instances) in &self.placed {
+            let published = |instance| {
+                let service: &Service = &self.services()[&Instance::clone(instance).service];
+                service.ports.iter().map(move |port| (instance, port))
+            };
+            let ports: Vec<(&Instance, &Port)> = instances.iter().flat_map(published).collect();
+            for (position, (second, port)) in ports.iter().enumerate() {
+                let taken = ports[..position]
+                    .iter()
+                    .find(|(_, earlier)| clash(earlier, port));
+                if let (Some((first, _)), Some(number)) = (taken, port.published) {
+                    problems.push(Problem::PortTaken {
+                        host: host.clone(),
+                        first: (*first).clone(),
+                        second: (*second).clone(),
+                        port: number,
+                        protocol: port.protocol,
+                    });
+                }
+            }
+        }
+        problems
+    }
+}
+
+/// Returns what a service needs on its own host. A one-shot runs once for all hosts, before any of them switches.
+fn beside(service: &Service) -> impl Iterator<Item = &ServiceName> {
+    dependencies(service)
+        .into_iter()
+        .filter(|(_, dependency)| {
+            dependency.required && dependency.condition != Condition::Completed
+        })
+        .map(|(name, _)| name)
+}
+
+fn volumes(service: &Service) -> impl Iterator<Item = &crate::domain::name::VolumeName> {
+    service
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.source {
+            MountSource::Volume(volume) => Some(volume),
+            MountSource::Anonymous | MountSource::Repository(_) | MountSource::HostPath(_) => None,
+        })
+}
+
+fn clash(a: &Port, b: &Port) -> bool {
+    let overlap = match (a.address, b.address) {
+        (Some(a), Some(b)) => a == b || a.is_unspecified() || b.is_unspecified(),
+        (None, _) | (_, None) => true,
+    };
+    overlap && a.published.is_some() && a.published == b.published && a.protocol == b.protocol
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ledger::Release;
+    use crate::domain::sample::{self, after, port, service};
+    use proptest::prelude::*;
+
+    fn placed(release: &Release) -> Result<Placed, PlacementError> {
+        let name = sample::staging();
+        placement(&name, &release.cluster.environments[&name])
+    }
+
+    fn words(release: &Release) -> String {
+        let line = |(host, instances): (&HostName, &BTreeSet<Instance>)| {
+            let words: Vec<_> = instances.iter().map(ToString::to_string).collect();
+            format!("{host}: {}", words.join(" "))
+        };
+        placed(release)
+            .unwrap()
+            .iter()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    #[test]
+    fn what_is_linked_stays_together() {
+        let words = words(&sample::guestbook());
+        assert_eq!(words, "lab-1: cache-1 db-1 migrate-1 web-1; lab-2: ");
+    }
+
+    #[test]
+    fn groups_that_have_nothing_to_do_with_each_other_are_spread() {
+        let services = [
+            ("a", service()),
+            ("b", after(service(), &[("d", Condition::Started)])),
+            ("c", service()),
+            ("d", service()),
+        ];
+        let release = sample::release(&services, &["one", "two"]);
+        assert_eq!(words(&release), "one: a-1 c-1; two: b-1 d-1");
+    }
+
+    #[test]
+    fn a_new_service_without_data_moves_nobody_that_has_some() {
+        let mut data = service();
+        data.mounts.push(crate::domain::cluster::Mount {
+            source: MountSource::Volume("data".parse().unwrap()),
+            target: "/d".to_owned(),
+            read_only: false,
+        });
+        let before = sample::release(&[("m", data.clone())], &["one", "two"]);
+        assert_eq!(words(&before), "one: m-1; two: ");
+        let after = sample::release(&[("a", service()), ("m", data)], &["one", "two"]);
+        assert_eq!(words(&after), "one: m-1; two: a-1");
+    }
+
+    #[test]
+    fn a_shared_volume_or_network_is_a_link_and_the_implicit_network_is_not() {
+        let on = |network: &str| {
+            let mut service = service();
+            service
+                .networks
+                .insert(network.parse().unwrap(), BTreeSet::new());
+            service
+        };
+        let shared = [
+            ("a", on("back")),
+            ("b", on("default")),
+            ("c", on("back")),
+            ("d", on("default")),
+        ];
+        let release = sample::release(&shared, &["one", "two", "three"]);
+        assert_eq!(words(&release), "one: a-1 c-1; three: d-1; two: b-1");
+    }
+
+    #[test]
+    fn global_is_one_per_host_and_a_count_goes_round() {
+        let mut release = sample::release(&[("a", service()), ("b", service())], &["z", "y"]);
+        sample::place(&mut release, "a", Placement::Global);
+        sample::place(&mut release, "b", Placement::Count(3));
+        assert_eq!(words(&release), "y: a-2 b-2; z: a-1 b-1 b-3");
+    }
+
+    #[test]
+    fn a_group_goes_where_what_it_needs_is() {
+        let services = [
+            ("api", service()),
+            ("web", after(service(), &[("api", Condition::Started)])),
+        ];
+        let mut release = sample::release(&services, &["one", "two"]);
+        sample::place(&mut release, "api", Placement::Count(0));
+        assert!(placed(&release).is_err());
+        sample::place(&mut release, "api", Placement::Global);
+        assert_eq!(words(&release), "one: api-1 web-1; two: api-2");
+    }
+
+    #[test]
+    fn who_needs_a_service_on_another_host_is_told_both_and_the_way_out() {
+        let services = [
+            ("db", service()),
+            ("web", after(service(), &[("db", Condition::Started)])),
+        ];
+        let mut release = sample::release(&services, &["one", "two"]);
+        sample::place(&mut release, "web", Placement::Global);
+        let error = placed(&release).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "services of staging cannot be placed: web on two needs db, which does not run there"
+        );
+        assert_eq!(
+            error.hints(),
+            [
+                "place both alike (`place: {db: {mode: global}}`), or take web out of `place`: services are linked within a host"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_one_shot_serves_every_host_from_one() {
+        let migrate = Service {
+            one_shot: true,
+            ..service()
+        };
+        let web = after(service(), &[("migrate", Condition::Completed)]);
+        let mut release = sample::release(&[("migrate", migrate), ("web", web)], &["one", "two"]);
+        sample::place(&mut release, "web", Placement::Global);
+        assert_eq!(words(&release), "one: migrate-1 web-1; two: web-2");
+        sample::place(&mut release, "migrate", Placement::Global);
+        let problems = placed(&release).unwrap_err().problems;
+        assert_eq!(
+            problems,
+            [Problem::OneShotMany {
+                service: "migrate".parse().unwrap()
+            }]
+        );
+    }
+
+    #[test]
+    fn instances_of_one_host_publish_different_ports() {
+        let web = Service {
+            ports: vec![port(80)],
+            ..service()
+        };
+        let mut release = sample::release(&[("web", web)], &["one", "two"]);
+        sample::place(&mut release, "web", Placement::Count(3));
+        assert_eq!(
+            placed(&release).unwrap_err().to_string(),
+            "services of staging cannot be placed: web-1 and web-3 on one both publish port 80/tcp"
+        );
+        sample::place(&mut release, "web", Placement::Count(2));
+        assert!(placed(&release).is_ok());
+    }
+
+    #[test]
+    fn several_problems_are_told_at_once() {
+        let mut release = sample::guestbook();
+        sample::place(&mut release, "db", Placement::Count(2));
+        sample::place(&mut release, "migrate", Placement::Count(2));
+        assert!(placed(&release).unwrap_err().problems.len() >= 2);
+        let none = sample::release(&[("a", service())], &[]);
+        assert_eq!(placed(&none).unwrap_err().problems, [Problem::NoHosts]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_service_is_somewhere_and_beside_what_it_needs(
+            edges in prop::collection::btree_set((0..8_usize, 0..8_usize), 0..10), hosts in 1..4_usize
+        ) {
+            let name = |number: usize| format!("s{number}");
+            let services: Vec<_> = (0..8).map(|number| {
+                let needed: Vec<String> = edges.iter().filter(|(from, to)| *from == number && to < from).map(|(_, to)| name(*to)).collect();
+                let needed: Vec<_> = needed.iter().map(|name| (name.as_str(), Condition::Started)).collect();
+                (name(number), after(service(), &needed))
+            }).collect();
+            let services: Vec<_> = services.iter().map(|(name, service)| (name.as_str(), service.clone())).collect();
+            let hosts = &["h1", "h2", "h3"][..hosts];
+            let placed = placed(&sample::release(&services, hosts)).unwrap();
+            prop_assert_eq!(placed.values().map(BTreeSet::len).sum::<usize>(), 8);
+        }
+    }
+}
