@@ -184,10 +184,7 @@ fn a_start_waits_for_health_where_it_is_checked_or_awaited() {
 #[test]
 fn restart_of_a_dependency_restarts_who_asks_for_it() {
     let mut web = sample::after(sample::service(), &[("db", Condition::Started)]);
-    web.depends_on
-        .get_mut(&"db".parse().unwrap())
-        .unwrap()
-        .restart = true;
+    web.depends_on.get_mut("db").unwrap().restart = true;
     let release = sample::release(&[("db", sample::service()), ("web", web)], &["lab-1"]);
     let tree = rendered(&release, &[("db", 1), ("web", 1)]).unwrap();
     let web = unit(&tree, "shop-staging-web-1.service");
