@@ -10,6 +10,7 @@
 pub mod blobs;
 pub mod checkout;
 pub mod clock;
+pub mod engine;
 pub mod environment;
 pub mod lab;
 pub mod process;

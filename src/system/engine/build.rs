@@ -1,0 +1,130 @@
+//! Building an image.
+
+use std::collections::BTreeMap;
+
+use bollard::body_try_stream;
+use bollard::errors::Error;
+use bollard::models::{BuildInfo, BuildInfoAux};
+use bollard::query_parameters::{BuildImageOptions, BuilderVersion};
+use futures_util::TryStreamExt;
+
+use super::progress::Progress;
+use super::{Engine, EngineError, Image};
+use crate::system::checkout::TarStream;
+
+/// How an image is built.
+#[derive(Debug, Clone)]
+pub struct BuildSpec<'b> {
+    /// The names that it gets.
+    pub tags: &'b [String],
+    /// The Dockerfile's path in the context.
+    pub dockerfile: String,
+    /// Build arguments.
+    pub args: &'b BTreeMap<String, String>,
+    /// The stage to build, if not the last.
+    pub target: Option<&'b str>,
+    /// Whether nothing of an earlier build may be used.
+    pub no_cache: bool,
+}
+
+impl Engine {
+    /// Builds an image from a context, telling what the builder prints. Dropping the future ends the build.
+    ///
+    /// # Errors
+    ///
+    /// If the build fails; the error holds the last lines.
+    pub async fn build(
+        &self,
+        spec: &BuildSpec<'_>,
+        context: TarStream,
+        mut tell: impl FnMut(&str),
+    ) -> Result<Image, EngineError> {
+        let mut progress = Progress::default();
+        let built = {
+            let options = self.options(spec);
+            let mut stream = self
+                .docker
+                .build_image(options, None, Some(body_try_stream(context)));
+            let mut id = None;
+            loop {
+                match stream.try_next().await {
+                    Ok(Some(info)) => id = take(info, &mut progress, &mut tell).or(id),
+                    Ok(None) => break Ok(id),
+                    Err(error) => break Err(error),
+                }
+            }
+        };
+        let (failed, tail) = progress.end(&mut tell);
+        let id = built.map_err(|error| EngineError::Build {
+            reason: reason(failed, &error),
+            tail,
+        })?;
+        let name = spec.tags.first().cloned().unwrap_or_default();
+        let id = id.unwrap_or(name);
+        for tag in spec.tags {
+            self.tag(&id, tag).await?;
+        }
+        let image = self.image(&id).await?;
+        image.ok_or_else(|| EngineError::Identity {
+            image: id,
+            why: "it is gone right after its build".to_owned(),
+        })
+    }
+
+    fn options(&self, spec: &BuildSpec<'_>) -> BuildImageOptions {
+        let args = spec
+            .args
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()));
+        BuildImageOptions {
+            dockerfile: spec.dockerfile.clone(),
+            buildargs: Some(args.collect()),
+            target: spec.target.unwrap_or_default().to_owned(),
+            nocache: spec.no_cache,
+            rm: true,
+            forcerm: true,
+            version: if self.buildkit {
+                BuilderVersion::BuilderBuildKit
+            } else {
+                BuilderVersion::BuilderV1
+            },
+            session: self
+                .buildkit
+                .then(|| format!("longshore-{:032x}", rand::random::<u128>())),
+            ..BuildImageOptions::default()
+        }
+    }
+}
+
+/// Takes one message; returns the image's id if it is the one that says it.
+fn take(info: BuildInfo, progress: &mut Progress, tell: &mut impl FnMut(&str)) -> Option<String> {
+    if let Some(text) = &info.stream {
+        progress.text("", text, &mut *tell);
+    }
+    match info.aux {
+        Some(BuildInfoAux::BuildKit(status)) => {
+            progress.status(&status, tell);
+            None
+        }
+        Some(BuildInfoAux::Default(image)) => image.id,
+        None => None,
+    }
+}
+
+/// Says why it failed: what the failing step said, which is more than the builder's summary, else the error itself.
+fn reason(failed: Option<String>, error: &Error) -> String {
+    let said = match error {
+        Error::DockerStreamError { error } => error.clone(),
+        Error::DockerResponseServerError { message, .. } => message.clone(),
+        other => {
+            let mut text = other.to_string();
+            let mut source = std::error::Error::source(other);
+            while let Some(cause) = source {
+                text = format!("{text}: {cause}");
+                source = cause.source();
+            }
+            text
+        }
+    };
+    failed.unwrap_or(said)
+}

@@ -1,0 +1,164 @@
+//! What can go wrong with the engine.
+
+use std::io;
+use std::path::PathBuf;
+
+use bollard::errors::Error;
+
+use crate::domain::failure::{Explain, Kind};
+
+/// What can go wrong with the engine.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The address cannot be used.
+    #[error("{address:?} is no engine address that can be used: {why}")]
+    Address {
+        /// As `DOCKER_HOST` says.
+        address: String,
+        /// Why not.
+        why: &'static str,
+    },
+    /// Nobody answers.
+    #[error("no container engine answers at {address}")]
+    Unreachable {
+        /// Where it was asked.
+        address: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// Nobody answers in time.
+    #[error("no container engine answered at {address} within {seconds} s")]
+    Silent {
+        /// Where it was asked.
+        address: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// It is older than what is supported.
+    #[error(
+        "the engine at {address} speaks API {api}, and {floor} is needed (Docker Engine 20.10)"
+    )]
+    TooOld {
+        /// Where it is.
+        address: String,
+        /// What it speaks.
+        api: String,
+        /// What is needed.
+        floor: &'static str,
+    },
+    /// A request failed.
+    #[error("failed to {what}")]
+    Request {
+        /// What was asked for.
+        what: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// An image could not be pulled.
+    #[error("failed to pull image {image}")]
+    Pull {
+        /// Its reference.
+        image: String,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A build failed.
+    #[error("{reason}{}", listed(.tail))]
+    Build {
+        /// What the builder says.
+        reason: String,
+        /// The last lines it printed.
+        tail: Vec<String>,
+    },
+    /// An image's identity cannot be told from what the engine says.
+    #[error("failed to identify image {image}: {why}")]
+    Identity {
+        /// Its reference.
+        image: String,
+        /// Why not.
+        why: String,
+    },
+    /// A log cannot be kept.
+    #[error("failed to write the log {}", path.display())]
+    Log {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn listed(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n| {line}")).collect()
+}
+
+impl EngineError {
+    pub(super) fn request(what: impl Into<String>) -> impl FnOnce(Error) -> Self {
+        let what = what.into();
+        move |source| Self::Request {
+            what,
+            source: Box::new(source),
+        }
+    }
+
+    /// Tells whether the engine understood the request and would not do it, as against not being there or a failure of
+    /// its own.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        matches!(self, Self::Request { source, .. }
+            if matches!(**source, Error::DockerResponseServerError { .. }))
+    }
+}
+
+/// Tells whether the engine says that something is not there.
+pub(super) fn missing(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::DockerResponseServerError {
+            status_code: 404,
+            ..
+        }
+    )
+}
+
+impl Explain for EngineError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Address { .. } => Kind::Invalid,
+            Self::Unreachable { .. } | Self::Silent { .. } | Self::TooOld { .. } => {
+                Kind::Unreachable
+            }
+            Self::Request { .. }
+            | Self::Pull { .. }
+            | Self::Build { .. }
+            | Self::Identity { .. }
+            | Self::Log { .. } => Kind::Failed,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        let hints: &[&str] = match self {
+            Self::Address { .. } => &[
+                "use unix:///path/to/socket or tcp://host:port",
+                "reach an engine behind SSH by `ssh -nNT -L /tmp/engine.sock:/var/run/docker.sock HOST`, then DOCKER_HOST=unix:///tmp/engine.sock",
+            ],
+            Self::Unreachable { .. } | Self::Silent { .. } => &[
+                "start one: `sudo systemctl start docker`, or `sudo dockerd &` where there is no systemd",
+                "if it runs, check that you may use it (`sudo usermod -aG docker $USER`, then log in again) and what DOCKER_HOST says",
+            ],
+            Self::TooOld { .. } => {
+                &["install Docker Engine 20.10 or newer, or point DOCKER_HOST at one"]
+            }
+            Self::Pull { .. } => &[
+                "check the name for a typo, and that its registry can be reached: `docker pull` of it says the same",
+            ],
+            Self::Log { .. } => &["check that the disk has room and that you may write there"],
+            Self::Request { .. } | Self::Build { .. } | Self::Identity { .. } => &[],
+        };
+        hints.iter().map(ToString::to_string).collect()
+    }
+}

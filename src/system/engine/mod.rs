@@ -1,0 +1,44 @@
+//! The container engine, through bollard: images, builds, containers, networks, volumes.
+//!
+//! All that is made here carries the labels of the run that made it, so that [`Engine::leftovers`] finds what a killed
+//! run left, and nothing else.
+
+mod build;
+mod connect;
+mod container;
+mod error;
+mod identity;
+mod image;
+mod leftover;
+mod logs;
+mod network;
+mod owner;
+mod progress;
+
+pub use build::BuildSpec;
+pub use container::{ContainerSpec, ContainerState, Endpoint, Health, Mounted, MountedFrom};
+pub use error::EngineError;
+pub use image::Image;
+pub use leftover::{Leftover, LeftoverKind};
+pub use logs::Tail;
+pub use owner::{Alive, Owner, Run};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use bollard::Docker;
+
+use crate::domain::name::Digest;
+
+/// A connection to an engine. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    docker: Docker,
+    address: String,
+    /// Whether builds go through BuildKit; Podman and `DOCKER_BUILDKIT=0` have the classic builder.
+    buildkit: bool,
+    /// Whether images lie in containerd's store, where an image's id is its manifest's digest.
+    containerd: bool,
+    /// Config digests by image id, where finding one out means reading the image.
+    configs: Arc<Mutex<BTreeMap<String, Digest>>>,
+}
