@@ -31,7 +31,7 @@ enum Action {
     },
     /// Remove the hosts with all that is in them, their network and their keys
     Down {
-        /// Remove the images of lab hosts, too
+        /// Remove the images of lab hosts, too, unless another lab uses them
         #[arg(long)]
         image: bool,
     },
@@ -74,7 +74,9 @@ async fn up(context: &Context, count: u16) -> Result<(), Failure> {
         })
         .await?;
     if context.output.json() {
-        context.output.object(&finished(&lab, &hosts));
+        context.output.finished(json!({
+            "lab": lab.name().as_str(), "ssh_config": lab.ssh_config(), "hosts": hosts,
+        }));
         return Ok(());
     }
     let names: Vec<_> = hosts
@@ -93,9 +95,9 @@ async fn down(context: &Context, image: bool) -> Result<(), Failure> {
     let lab = Lab::connect().await?;
     let removed = lab::down(&lab, image).await?;
     if context.output.json() {
-        context.output.object(&json!({
-            "event": "finished", "outcome": "done", "exit_code": 0, "lab": lab.name().as_str(), "removed": removed,
-        }));
+        context
+            .output
+            .finished(json!({ "lab": lab.name().as_str(), "removed": removed }));
     } else if removed == 0 {
         context.output.result(none(lab.name()));
     } else {
@@ -120,17 +122,6 @@ async fn status(context: &Context) -> Result<(), Failure> {
         context.output.result(table(&hosts));
     }
     Ok(())
-}
-
-fn finished(lab: &Lab, hosts: &[LabHost]) -> serde_json::Value {
-    json!({
-        "event": "finished",
-        "outcome": "done",
-        "exit_code": 0,
-        "lab": lab.name().as_str(),
-        "ssh_config": lab.ssh_config(),
-        "hosts": hosts,
-    })
 }
 
 fn none(lab: &LabName) -> String {

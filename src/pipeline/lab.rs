@@ -67,15 +67,10 @@ impl LabHostState {
 pub async fn up(lab: &Lab, count: u16, events: &Events) -> Result<Vec<LabHost>, LabError> {
     let _lock = lab.lock().await?;
     let image = ensure_image(lab, events).await?;
-    let fingerprint = lab.ensure_key()?;
+    lab.ensure_key()?;
     let subnet = lab.ensure_network().await?;
-    let made = Made {
-        image,
-        subnet,
-        fingerprint,
-    };
-    let found = (1..=count).map(|number| lab.find(number, &made.fingerprint));
-    let found = try_join_all(found).await?;
+    let made = Made { image, subnet };
+    let found = try_join_all((1..=count).map(|number| lab.find(number))).await?;
     let hosts = (1..=count).zip(found);
     let hosts = hosts.map(|(number, facts)| bring_up(lab, number, facts, &made, events));
     // Each host gets its chance, also where another one fails.
@@ -92,28 +87,25 @@ pub async fn status(lab: &Lab) -> Result<Vec<LabHost>, LabError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let fingerprint = lab.ensure_key()?;
     let subnet = lab.subnet().await?;
-    try_join_all(numbers.into_iter().map(|number| {
-        let fingerprint = &fingerprint;
-        async move {
-            let facts = lab.find(number, fingerprint).await?;
-            let finding = facts.map_or(Finding::Stopped, |facts| facts.finding);
-            let (state, reason) = match finding {
-                Finding::Created | Finding::Stopped => (LabHostState::Stopped, None),
-                Finding::Cut => (LabHostState::Cut, None),
-                Finding::Running => match lab.ask(number).await? {
-                    Ok(ready) => judged(ready),
-                    Err(reason) => (LabHostState::NotReady, Some(reason)),
-                },
-            };
-            Ok(described(lab, number, subnet, (state, reason)))
-        }
-    }))
-    .await
+    let hosts = numbers.into_iter().map(async |number| {
+        let facts = lab.find(number).await?;
+        let finding = facts.map_or(Finding::Stopped, |facts| facts.finding);
+        let (state, reason) = match finding {
+            Finding::Created | Finding::Stopped => (LabHostState::Stopped, None),
+            Finding::Cut => (LabHostState::Cut, None),
+            Finding::Running => match lab.ask(number).await? {
+                Ok(ready) => judged(ready),
+                Err(reason) => (LabHostState::NotReady, Some(reason)),
+            },
+        };
+        Ok(described(lab, number, subnet, (state, reason)))
+    });
+    try_join_all(hosts).await
 }
 
-/// Removes hosts, volumes, network, keys, and with `image` the images of lab hosts. Returns how many hosts there were.
+/// Removes hosts, volumes, network, keys, and with `image` the images of lab hosts that no other lab uses. Returns how
+/// many hosts there were.
 ///
 /// # Errors
 ///
@@ -124,10 +116,10 @@ pub async fn down(lab: &Lab, image: bool) -> Result<usize, LabError> {
     try_join_all(numbers.iter().map(|number| lab.remove(*number))).await?;
     lab.remove_volumes().await?;
     lab.remove_network().await?;
+    lab.forget()?;
     if image {
         lab.remove_images().await?;
     }
-    lab.forget()?;
     Ok(numbers.len())
 }
 
@@ -135,7 +127,6 @@ pub async fn down(lab: &Lab, image: bool) -> Result<usize, LabError> {
 struct Made {
     image: Image,
     subnet: Subnet,
-    fingerprint: String,
 }
 
 async fn ensure_image(lab: &Lab, events: &Events) -> Result<Image, LabError> {
@@ -220,8 +211,7 @@ async fn set_going(
             lab.start(number).await?;
         }
         None => {
-            lab.create(number, &made.image, made.subnet, &made.fingerprint)
-                .await?;
+            lab.create(number, &made.image, made.subnet).await?;
             lab.furnish(number).await?;
             lab.start(number).await?;
         }

@@ -28,20 +28,33 @@ pub(super) struct Identity {
 }
 
 impl Lab {
-    /// Makes the client's key unless there is one. Returns its fingerprint, by which hosts of this lab are told from
-    /// hosts whose keys are elsewhere.
+    /// Makes the client's key unless there is one.
     ///
     /// # Errors
     ///
-    /// If it cannot be written or read.
-    pub fn ensure_key(&self) -> Result<String, LabError> {
+    /// If it cannot be written.
+    pub fn ensure_key(&self) -> Result<(), LabError> {
         make_folder(&self.folder)?;
         let path = self.folder.join(CLIENT_KEY);
         if !path.exists() {
             let (private, _) = new_key(&path, "longshore-lab")?;
             write(&path, 0o600, private.as_bytes())?;
         }
-        Ok(self.client_key()?.fingerprint(HashAlg::Sha256).to_string())
+        Ok(())
+    }
+
+    /// Returns the fingerprint of the client's key, by which hosts of this lab are told from hosts whose keys are
+    /// elsewhere. None if there is no key.
+    ///
+    /// # Errors
+    ///
+    /// If the key cannot be read.
+    pub fn fingerprint(&self) -> Result<Option<String>, LabError> {
+        if !self.folder.join(CLIENT_KEY).exists() {
+            return Ok(None);
+        }
+        let key = self.client_key()?;
+        Ok(Some(key.fingerprint(HashAlg::Sha256).to_string()))
     }
 
     /// Makes a host's key pair. The public half is kept here, for `known_hosts`.

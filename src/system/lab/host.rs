@@ -81,23 +81,22 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// If it lets other keys in than the one with this fingerprint, or the engine refuses.
-    pub async fn find(
-        &self,
-        number: u16,
-        fingerprint: &str,
-    ) -> Result<Option<HostFacts>, LabError> {
+    /// If its keys are not in this lab's folder, or the engine refuses.
+    pub async fn find(&self, number: u16) -> Result<Option<HostFacts>, LabError> {
         let Some(found) = self.inspect(number).await? else {
             return Ok(None);
         };
         let finding = self.finding(&found);
         let config = found.config.unwrap_or_default();
         let labels = config.labels.unwrap_or_default();
-        let ours = labels.get(KEY_LABEL).is_some_and(|key| key == fingerprint);
+        let ours = self
+            .fingerprint()?
+            .is_some_and(|key| labels.get(KEY_LABEL) == Some(&key));
         if !ours || (finding != Finding::Created && !self.knows(number)) {
-            let container = self.name.container(number);
-            let folder = self.folder.clone();
-            return Err(LabError::Foreign { container, folder });
+            return Err(LabError::Foreign {
+                container: self.name.container(number),
+                folder: self.folder.clone(),
+            });
         }
         Ok(Some(HostFacts {
             finding,
@@ -154,14 +153,8 @@ impl Lab {
     ///
     /// # Errors
     ///
-    /// If the engine refuses.
-    pub async fn create(
-        &self,
-        number: u16,
-        image: &Image,
-        subnet: Subnet,
-        fingerprint: &str,
-    ) -> Result<(), LabError> {
+    /// If the lab's key cannot be read, or the engine refuses.
+    pub async fn create(&self, number: u16, image: &Image, subnet: Subnet) -> Result<(), LabError> {
         for (engine, _) in ENGINES {
             let name = self.name.volume(number, engine);
             let volume = VolumeCreateRequest {
@@ -179,7 +172,10 @@ impl Lab {
         let labels = [
             (LABEL.to_owned(), self.name.to_string()),
             (NUMBER_LABEL.to_owned(), number.to_string()),
-            (KEY_LABEL.to_owned(), fingerprint.to_owned()),
+            (
+                KEY_LABEL.to_owned(),
+                self.fingerprint()?.unwrap_or_default(),
+            ),
         ];
         let body = ContainerCreateBody {
             hostname: Some(host_name(number).to_string()),

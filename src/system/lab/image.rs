@@ -1,6 +1,7 @@
 //! The image of lab hosts, built from the templates inside this program.
 
 use bollard::body_full;
+use bollard::errors::Error;
 use bollard::query_parameters::{
     BuildImageOptionsBuilder, BuilderVersion, CreateImageOptionsBuilder, ListImagesOptionsBuilder,
     RemoveImageOptions,
@@ -89,29 +90,33 @@ impl Lab {
         Ok(())
     }
 
-    /// Removes every image of lab hosts, also those of other versions. Returns how many.
+    /// Removes the images of lab hosts, also those of other versions, except where another lab uses one.
     ///
     /// # Errors
     ///
-    /// If the engine refuses, because a host of another lab uses one.
-    pub async fn remove_images(&self) -> Result<usize, LabError> {
+    /// If the engine refuses.
+    pub async fn remove_images(&self) -> Result<(), LabError> {
         let filters = [("label".to_owned(), vec![LABEL.to_owned()])].into();
         let options = ListImagesOptionsBuilder::default()
             .filters(&filters)
             .build();
         let found = self.engine.list_images(Some(options)).await;
         let found = found.map_err(LabError::effect("list images of lab hosts"))?;
-        let names: Vec<_> = found
-            .into_iter()
-            .flat_map(|image| image.repo_tags)
-            .collect();
-        for name in &names {
-            self.engine
-                .remove_image(name, None::<RemoveImageOptions>, None)
-                .await
-                .map_err(LabError::effect(format!("remove image {name}")))?;
+        for name in found.into_iter().flat_map(|image| image.repo_tags) {
+            let removed = self
+                .engine
+                .remove_image(&name, None::<RemoveImageOptions>, None)
+                .await;
+            match removed {
+                // A container is made from it.
+                Err(Error::DockerResponseServerError {
+                    status_code: 409, ..
+                }) => {}
+                Err(error) => return Err(LabError::effect(format!("remove image {name}"))(error)),
+                Ok(_) => {}
+            }
         }
-        Ok(names.len())
+        Ok(())
     }
 
     async fn ensure_base(&self) -> Result<(), LabError> {
