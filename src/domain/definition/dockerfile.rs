@@ -1,0 +1,296 @@
+//! What a Dockerfile is built on: the images that its stages come from.
+//!
+//! Reads just enough of the [Dockerfile reference](https://docs.docker.com/reference/dockerfile/): `ARG` before the first
+//! stage, `FROM`, `COPY --from` and `RUN --mount=…,from=`, line continuations, comments and here-documents.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::place::{Place, Source};
+use super::problem::Problem;
+use super::template::{Incident, Template};
+
+/// Returns the images that the stages needed for `target` (else the last one) name, in order, each once.
+pub fn bases(
+    source: &Arc<Source>,
+    args: &BTreeMap<String, String>,
+    target: Option<&str>,
+    problems: &mut Vec<Problem>,
+) -> Vec<String> {
+    let stages = stages(source, args, problems);
+    let wanted = match target {
+        Some(target) => find_before(&stages, target, stages.len()),
+        None => stages.len().checked_sub(1),
+    };
+    let Some(wanted) = wanted else {
+        let problem = match target {
+            Some(target) => {
+                Problem::error("unknown-stage", format!("no stage is named `{target}`"))
+                    .did_you_mean(
+                        target,
+                        stages.iter().filter_map(|stage| stage.name.as_deref()),
+                    )
+            }
+            None => Problem::error("dockerfile", "the Dockerfile has no `FROM`"),
+        };
+        problems.push(problem.place(Place::file(source.path.as_str()), ""));
+        return Vec::new();
+    };
+    let mut needed = vec![false; stages.len()];
+    needed[wanted] = true;
+    let mut images = Vec::new();
+    for index in (0..=wanted).rev() {
+        if !needed[index] {
+            continue;
+        }
+        for from in stages[index].from.iter().rev() {
+            // A stage is known by its name only below it.
+            match find_before(&stages, from, index) {
+                Some(stage) => needed[stage] = true,
+                None if from == "scratch" => {}
+                None => images.push(from.clone()),
+            }
+        }
+    }
+    images.reverse();
+    let mut seen = BTreeSet::new();
+    images.retain(|image| seen.insert(image.clone()));
+    images
+}
+
+fn find_before(stages: &[Stage], name: &str, index: usize) -> Option<usize> {
+    let lower = name.to_lowercase();
+    let named = |stage: &Stage| stage.name.as_deref() == Some(lower.as_str());
+    let number = || name.parse::<usize>().ok().filter(|number| *number < index);
+    stages[..index].iter().rposition(named).or_else(number)
+}
+
+/// A stage: its name, and what it takes from elsewhere, the base first.
+struct Stage {
+    name: Option<String>,
+    from: Vec<String>,
+}
+
+fn stages(
+    source: &Arc<Source>,
+    args: &BTreeMap<String, String>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Stage> {
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut known = BTreeMap::new();
+    for instruction in instructions(&source.text) {
+        let place = Place::new(source, instruction.at..instruction.at + instruction.length);
+        let mut words = instruction.words.iter().map(String::as_str);
+        let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+        match keyword.as_str() {
+            "ARG" if stages.is_empty() => {
+                for word in words {
+                    let (name, default) = word.split_once('=').unwrap_or((word, ""));
+                    let default = filled(default, &known, &place, problems);
+                    let value = args
+                        .get(name)
+                        .cloned()
+                        .or(word.contains('=').then_some(default));
+                    known.extend(value.map(|value| (name.to_owned(), value)));
+                }
+            }
+            "FROM" => {
+                let mut words = words.filter(|word| !word.starts_with("--"));
+                let base = words.next().unwrap_or_default();
+                let before = problems.len();
+                let base = filled(base, &known, &place, problems);
+                if base.is_empty() && problems.len() == before {
+                    let problem = Problem::error("dockerfile", "`FROM` names no image");
+                    problems.push(problem.place(place, "empty, once its arguments are filled in"));
+                }
+                let name = words
+                    .skip_while(|word| !word.eq_ignore_ascii_case("as"))
+                    .nth(1);
+                let name = name.map(str::to_lowercase);
+                stages.push(Stage {
+                    name,
+                    from: Some(base)
+                        .filter(|base| !base.is_empty())
+                        .into_iter()
+                        .collect(),
+                });
+            }
+            "COPY" | "ADD" | "RUN" => {
+                if let Some(stage) = stages.last_mut() {
+                    // What is left open is an argument of the stage itself, which only the build knows.
+                    stage
+                        .from
+                        .extend(words.filter_map(taken).filter(|from| !from.contains('$')));
+                }
+            }
+            _ => {}
+        }
+    }
+    stages
+}
+
+/// Returns what `--from=X` or `--mount=type=bind,from=X` takes from.
+fn taken(flag: &str) -> Option<String> {
+    let from = flag.strip_prefix("--from=").or_else(|| {
+        let options = flag.strip_prefix("--mount=")?;
+        options
+            .split(',')
+            .find_map(|option| option.strip_prefix("from="))
+    });
+    from.map(str::to_owned)
+}
+
+fn filled(
+    text: &str,
+    known: &BTreeMap<String, String>,
+    place: &Place,
+    problems: &mut Vec<Problem>,
+) -> String {
+    let text = text.trim_matches(['"', '\'']);
+    let Ok(template) = Template::parse(text) else {
+        return text.to_owned();
+    };
+    let mut incidents = Vec::new();
+    let filled = template.fill(&mut |name| known.get(name).cloned(), &mut incidents);
+    for incident in incidents {
+        let (Incident::Unset { name, .. } | Incident::Required { name, .. }) = incident;
+        let message = format!("build argument `{name}` has no value");
+        let problem = Problem::error("build-argument", message).place(place.clone(), "used here");
+        let help = format!(
+            "give it a default (`ARG {name}=…` before the first `FROM`), or set it in `build.args`"
+        );
+        problems.push(problem.help(help));
+    }
+    filled
+}
+
+struct Instruction {
+    at: usize,
+    length: usize,
+    words: Vec<String>,
+}
+
+/// Splits a Dockerfile into instructions.
+fn instructions(text: &str) -> Vec<Instruction> {
+    let escape = escape(text);
+    let mut result: Vec<Instruction> = Vec::new();
+    let mut open = false;
+    let mut here: Vec<String> = Vec::new();
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        let start = at;
+        at += line.len();
+        let line = line.trim_end();
+        if let Some(end) = here.first() {
+            if line.trim_start_matches('\t') == end {
+                here.remove(0);
+            }
+            continue;
+        }
+        let trimmed = line.trim_start();
+        if trimmed.starts_with('#') || trimmed.is_empty() {
+            continue;
+        }
+        let (content, continued) = match trimmed.strip_suffix(escape) {
+            Some(content) => (content, true),
+            None => (trimmed, false),
+        };
+        if !open {
+            let at = start + (line.len() - trimmed.len());
+            result.push(Instruction {
+                at,
+                length: trimmed.len(),
+                words: Vec::new(),
+            });
+        }
+        if let Some(instruction) = result.last_mut() {
+            instruction
+                .words
+                .extend(content.split_whitespace().map(str::to_owned));
+            if !continued {
+                here = instruction
+                    .words
+                    .iter()
+                    .filter_map(|word| heredoc(word))
+                    .collect();
+            }
+        }
+        open = continued;
+    }
+    result
+}
+
+/// Returns the escape character that a directive in the first lines chooses.
+fn escape(text: &str) -> char {
+    let directives = text.lines().take_while(|line| line.starts_with('#'));
+    let mut escapes = directives.filter_map(|line| {
+        let (name, value) = line.trim_start_matches('#').split_once('=')?;
+        (name.trim().eq_ignore_ascii_case("escape") && value.trim() == "`").then_some('`')
+    });
+    escapes.next().unwrap_or('\\')
+}
+
+/// Returns the word that ends a here-document which another word begins.
+fn heredoc(word: &str) -> Option<String> {
+    let (before, end) = word.split_once("<<")?;
+    let end = end.trim_start_matches('-').trim_matches(['"', '\'']);
+    let fits = before.chars().all(|c| c.is_ascii_digit())
+        && !end.is_empty()
+        && end.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    fits.then(|| end.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str, args: &[(&str, &str)], target: Option<&str>) -> (Vec<String>, Vec<Problem>) {
+        let (path, text) = ("Dockerfile".to_owned(), text.to_owned());
+        let args = args
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut problems = Vec::new();
+        let found = bases(
+            &Arc::new(Source { path, text }),
+            &args.collect(),
+            target,
+            &mut problems,
+        );
+        (found, problems)
+    }
+
+    #[test]
+    fn finds_what_the_stages_come_from() {
+        let text = "# comment\nARG TAG=17\nARG BASE=debian:${TAG}\n\
+            FROM --platform=$BUILDPLATFORM golang:1 AS Build\nRUN <<EOF\nFROM nothing\nEOF\n\
+            FROM never AS unused\nFROM $BASE\nCOPY --from=build /a /a\nCOPY --from=tools:2 \\\n  /b /b\n\
+            RUN --mount=type=bind,from=cache:1,target=/c true\n";
+        let (found, problems) = of(text, &[("TAG", "18")], None);
+        assert_eq!(found, ["golang:1", "debian:18", "tools:2", "cache:1"]);
+        assert_eq!(problems, Vec::new());
+        assert_eq!(of(text, &[], Some("build")).0, ["golang:1"]);
+        assert_eq!(of(text, &[], Some("unused")).0, ["never"]);
+        assert_eq!(of("FROM scratch\n", &[], None).0, Vec::<String>::new());
+        assert_eq!(of("from a as b\nfrom b\n", &[], None).0, ["a"]);
+    }
+
+    #[test]
+    fn says_what_cannot_be_known() {
+        for (text, target, code) in [
+            ("", None, "dockerfile"),
+            ("FROM ${BASE}\n", None, "build-argument"),
+            ("ARG BASE=\nFROM ${BASE}\n", None, "dockerfile"),
+            ("FROM a AS build\n", Some("biuld"), "unknown-stage"),
+        ] {
+            let (_, problems) = of(text, &[], target);
+            assert_eq!(
+                problems
+                    .iter()
+                    .map(|problem| problem.code)
+                    .collect::<Vec<_>>(),
+                [code],
+                "{text}"
+            );
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Variables filled into the scalars of a tree. Keys are left alone, as the Compose Specification says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::place::{At, Place};
+use super::problem::Problem;
+use super::template::{Incident, Template};
+use super::yaml::{Entry, Node, Scalar, Value};
+
+/// Where a variable was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The variable.
+    pub name: String,
+    /// The scalar that uses it.
+    pub place: Place,
+}
+
+/// One pass over one or more trees with the same variables.
+#[derive(Debug)]
+pub struct Interpolation<'a> {
+    variables: &'a BTreeMap<String, String>,
+    on_top: &'a BTreeMap<String, String>,
+    unset: BTreeSet<String>,
+    /// What was used, in the order met.
+    pub uses: Vec<Use>,
+    /// What was wrong; a variable without value is a warning, once.
+    pub problems: Vec<Problem>,
+}
+
+impl<'a> Interpolation<'a> {
+    /// Begins a pass. What is `on_top` hides variables of the same name.
+    #[must_use]
+    pub fn new(
+        variables: &'a BTreeMap<String, String>,
+        on_top: &'a BTreeMap<String, String>,
+    ) -> Self {
+        let (unset, uses, problems) = (BTreeSet::new(), Vec::new(), Vec::new());
+        Self {
+            variables,
+            on_top,
+            unset,
+            uses,
+            problems,
+        }
+    }
+
+    /// Returns a tree with every scalar filled in.
+    pub fn tree(&mut self, node: &Node) -> Node {
+        let value = match &node.value {
+            Value::Scalar(scalar) => Value::Scalar(self.scalar(scalar, &node.at)),
+            Value::List(items) => Value::List(items.iter().map(|item| self.tree(item)).collect()),
+            Value::Map(entries) => Value::Map(
+                entries
+                    .iter()
+                    .map(|entry| Entry {
+                        key: entry.key.clone(),
+                        value: self.tree(&entry.value),
+                    })
+                    .collect(),
+            ),
+        };
+        let at = node.at.clone();
+        Node { at, value }
+    }
+
+    fn scalar(&mut self, scalar: &Scalar, at: &At) -> Scalar {
+        if !scalar.text.contains('$') {
+            return scalar.clone();
+        }
+        let text = self.text(&scalar.text, at);
+        // A variable that is empty was written as a text; nothing at all would mean something else.
+        let plain = scalar.plain && !text.is_empty();
+        Scalar { text, plain }
+    }
+
+    fn text(&mut self, text: &str, at: &At) -> String {
+        let template = match Template::parse(text) {
+            Ok(template) => template,
+            Err(malformed) => {
+                let problem = Problem::error("interpolation", malformed.why);
+                let label = "not a variable";
+                let problem = problem.at(&within(at, text, malformed.range), label);
+                self.problems
+                    .push(problem.help("write `$$` for a `$` that is meant as itself"));
+                return String::new();
+            }
+        };
+        let mut incidents = Vec::new();
+        let (variables, on_top) = (self.variables, self.on_top);
+        let mut names = BTreeSet::new();
+        let mut lookup = |name: &str| {
+            names.insert(name.to_owned());
+            on_top.get(name).or_else(|| variables.get(name)).cloned()
+        };
+        let filled = template.fill(&mut lookup, &mut incidents);
+        let place = &at.place;
+        let used = |name| Use {
+            name,
+            place: place.clone(),
+        };
+        self.uses.extend(names.into_iter().map(used));
+        for incident in incidents {
+            self.tell(incident, text, at);
+        }
+        filled
+    }
+
+    fn tell(&mut self, incident: Incident, text: &str, at: &At) {
+        match incident {
+            Incident::Unset { name, range } => {
+                if self.unset.insert(name.clone()) {
+                    let message = format!("variable `{name}` has no value: it reads as empty");
+                    let problem = Problem::warning("unset-variable", message);
+                    let problem = problem.at(&within(at, text, range), "");
+                    let help = format!("set it in `.env`, or give a default: `${{{name}:-value}}`");
+                    self.problems.push(problem.help(help));
+                }
+            }
+            Incident::Required {
+                name,
+                message,
+                range,
+            } => {
+                let colon = if message.is_empty() { "" } else { ": " };
+                let message = format!("variable `{name}` has to have a value{colon}{message}");
+                let problem = Problem::error("required-variable", message);
+                let problem = problem.at(&within(at, text, range), "required here");
+                self.problems
+                    .push(problem.help(format!("set it: export {name}=…, or in `.env`")));
+            }
+        }
+    }
+}
+
+/// Finds a part of a scalar's text in its source. Escapes and folding may hide it; then it is the whole scalar.
+fn within(at: &At, text: &str, range: std::ops::Range<usize>) -> At {
+    let part = &text[range.clone()];
+    let place = match at.place.slice().find(part) {
+        Some(start) => at.place.part(start..start + part.len()),
+        None => at.place.clone(),
+    };
+    let via = at.via.clone();
+    At { place, via }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::super::place::Source;
+    use super::super::yaml;
+    use super::*;
+
+    fn read(text: &str) -> Node {
+        let (path, text) = ("a.yaml".to_owned(), text.to_owned());
+        yaml::parse(&Arc::new(Source { path, text })).0.unwrap()
+    }
+
+    fn map(name: &str, value: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(name.to_owned(), value.to_owned())])
+    }
+
+    #[test]
+    fn fills_scalars_and_not_keys() {
+        let (variables, none) = (map("V", "a: [b"), BTreeMap::new());
+        let mut pass = Interpolation::new(&variables, &none);
+        let node = pass.tree(&read("$V: [\"$V\", $N]\n"));
+        let expected = |text: &str, plain| Scalar {
+            text: text.to_owned(),
+            plain,
+        };
+        let Some(Value::List(items)) = node.get("$V").map(|node| &node.value) else {
+            panic!("{node:?}");
+        };
+        assert_eq!(items[0].value, Value::Scalar(expected("a: [b", false)));
+        assert_eq!(items[1].value, Value::Scalar(expected("", false)));
+        assert_eq!(pass.uses.len(), 2);
+    }
+
+    #[test]
+    fn warns_once_at_the_variable() {
+        let none = BTreeMap::new();
+        let mut pass = Interpolation::new(&none, &none);
+        pass.tree(&read("a: x ${N}\nb: $N\nc: ${M:?no M}\n"));
+        let found: Vec<_> = pass
+            .problems
+            .iter()
+            .map(|problem| (problem.code, problem.places[0].0.slice()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("unset-variable", "${N}"),
+                ("required-variable", "${M:?no M}")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_on_top_wins() {
+        let (below, top) = (map("V", "below"), map("V", "top"));
+        let node = Interpolation::new(&below, &top).tree(&read("$V\n"));
+        assert!(matches!(&node.value, Value::Scalar(scalar) if scalar.text == "top"));
+    }
+}

@@ -1,0 +1,198 @@
+//! Where something was written: a file, and a range of bytes in it.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A file as it was read.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// Its path as a person would write it from the folder that longshore works in.
+    pub path: String,
+    /// Its text, without a byte order mark; empty if it could not be read.
+    pub text: String,
+}
+
+/// A range of bytes in a file, or the file as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    source: Arc<Source>,
+    range: Option<Range<usize>>,
+}
+
+/// Where a value was written, and the alias or merge key by which it came to stand where it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct At {
+    /// Where its text stands.
+    pub place: Place,
+    /// The alias that brought it, if any.
+    pub via: Option<Place>,
+}
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it was written.
+    pub at: At,
+}
+
+/// A position as people and editors count: both from 1, the column in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+}
+
+impl Place {
+    /// A range of bytes. What lies outside the text or inside a character is moved to where it can be shown.
+    #[must_use]
+    pub fn new(source: &Arc<Source>, range: Range<usize>) -> Self {
+        let text = &source.text;
+        let end = text.floor_char_boundary(range.end.min(text.len()));
+        let start = text.floor_char_boundary(range.start.min(end));
+        Self {
+            source: Arc::clone(source),
+            range: Some(start..end),
+        }
+    }
+
+    /// A file as a whole, for what is wrong with all of it.
+    #[must_use]
+    pub fn file(path: impl Into<String>) -> Self {
+        let (path, text) = (path.into(), String::new());
+        Self {
+            source: Arc::new(Source { path, text }),
+            range: None,
+        }
+    }
+
+    /// A part of this range, in bytes from its start.
+    #[must_use]
+    pub fn part(&self, part: Range<usize>) -> Self {
+        let Some(range) = &self.range else {
+            return self.clone();
+        };
+        let at = |offset: usize| (range.start + offset).min(range.end);
+        Self::new(&self.source, at(part.start)..at(part.end))
+    }
+
+    /// Returns the file's path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.source.path
+    }
+
+    /// Returns the range, if it is not the whole file.
+    #[must_use]
+    pub fn range(&self) -> Option<&Range<usize>> {
+        self.range.as_ref()
+    }
+
+    /// Returns the file's text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
+    /// Returns the text of the range.
+    #[must_use]
+    pub fn slice(&self) -> &str {
+        self.range
+            .clone()
+            .and_then(|range| self.source.text.get(range))
+            .unwrap_or_default()
+    }
+
+    /// Tells whether another place lies within this one.
+    #[must_use]
+    pub fn contains(&self, other: &Self) -> bool {
+        match (&self.range, &other.range) {
+            (Some(own), Some(other_range)) => {
+                self.path() == other.path()
+                    && own.start <= other_range.start
+                    && other_range.end <= own.end
+            }
+            (None, _) => self.path() == other.path(),
+            (Some(_), None) => false,
+        }
+    }
+
+    /// Returns where it starts.
+    #[must_use]
+    pub fn start(&self) -> Option<Position> {
+        self.range.as_ref().map(|range| self.position(range.start))
+    }
+
+    /// Returns where it ends: the position after its last character.
+    #[must_use]
+    pub fn end(&self) -> Option<Position> {
+        self.range.as_ref().map(|range| self.position(range.end))
+    }
+
+    fn position(&self, offset: usize) -> Position {
+        let before = &self.source.text[..offset];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        Position {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let key = |place: &Self| place.range.as_ref().map(|range| (range.start, range.end));
+        (self.path(), key(self)).cmp(&(other.path(), key(other)))
+    }
+}
+
+impl From<Place> for At {
+    fn from(place: Place) -> Self {
+        Self { place, via: None }
+    }
+}
+
+impl<T> Spanned<T> {
+    /// Joins a value with where it was written.
+    #[must_use]
+    pub fn new(value: T, at: At) -> Self {
+        Self { value, at }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str, range: Range<usize>) -> Place {
+        let (path, text) = ("a.yaml".to_owned(), text.to_owned());
+        Place::new(&Arc::new(Source { path, text }), range)
+    }
+
+    #[test]
+    fn counts_columns_in_characters() {
+        let place = place("a: 1\nä: ü\n", 9..11);
+        assert_eq!(place.slice(), "ü");
+        let start = place.start().unwrap();
+        assert_eq!((start.line, start.column), (2, 4));
+        assert_eq!(place.end().unwrap().column, 5);
+    }
+
+    #[test]
+    fn survives_ranges_that_are_not_there() {
+        assert_eq!(place("ä", 1..1).slice(), "");
+        assert_eq!(place("abc", 2..99).slice(), "c");
+        assert_eq!(place("abc", 7..9).start().unwrap().column, 4);
+        assert_eq!(place("abc", 0..3).part(1..99).slice(), "bc");
+    }
+}

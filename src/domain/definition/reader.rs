@@ -1,0 +1,378 @@
+//! From nodes to typed values: what is expected where, and what is said if something else stands there.
+
+use std::collections::BTreeMap;
+
+use super::place::{At, Spanned};
+use super::problem::Problem;
+use super::yaml::{Entry, Node, Value};
+
+/// A type that a value of a definition can have.
+pub trait Read: Sized {
+    /// Whether nothing (`key:`) is a value of it. For other types nothing means that the key was not written.
+    const NULLABLE: bool = false;
+
+    /// Reads a node. None after a problem was told.
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self>;
+
+    /// Lays what a later file says over what this one says: it replaces it, unless the type knows better.
+    fn merge(&mut self, over: Self) {
+        *self = over;
+    }
+}
+
+/// The place of reading, and what was wrong so far.
+#[derive(Debug, Default)]
+pub struct Reader {
+    trail: Vec<String>,
+    /// What was wrong.
+    pub problems: Vec<Problem>,
+}
+
+impl Reader {
+    /// Reads something that lies one step deeper, for example under a key.
+    pub fn within<T>(&mut self, step: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.trail.push(step.into());
+        let result = read(self);
+        self.trail.pop();
+        result
+    }
+
+    /// Returns where reading is, for example `services.web.ports`.
+    #[must_use]
+    pub fn trail(&self) -> String {
+        if self.trail.is_empty() {
+            "the file".to_owned()
+        } else {
+            self.trail.join(".").replace(".[", "[")
+        }
+    }
+
+    /// Reads the value of a key into its slot.
+    pub fn field<T: Read>(&mut self, entry: &Entry, slot: &mut Option<Spanned<T>>) {
+        if entry.value.is_null() && !T::NULLABLE {
+            return;
+        }
+        let read = |reader: &mut Self| T::read(&entry.value, reader);
+        if let Some(value) = self.within(&entry.key.text, read) {
+            // What has no text of its own (`key:`) is shown at its key.
+            let at = if entry.value.is_null() {
+                &entry.key.at
+            } else {
+                &entry.value.at
+            };
+            *slot = Some(Spanned::new(value, at.clone()));
+        }
+    }
+
+    /// Returns the entries of a mapping.
+    pub fn map<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [Entry]> {
+        match &node.value {
+            Value::Map(entries) => Some(entries),
+            Value::Scalar(_) | Value::List(_) => self.wrong(node, expected),
+        }
+    }
+
+    /// Returns the items of a list.
+    pub fn list<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n [Node]> {
+        match &node.value {
+            Value::List(items) => Some(items),
+            Value::Scalar(_) | Value::Map(_) => self.wrong(node, expected),
+        }
+    }
+
+    /// Returns the text of a scalar, numbers and the like as written.
+    pub fn text<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => self.wrong(node, expected),
+        }
+    }
+
+    /// Reads each item of a list, with its place.
+    pub fn items<T: Read>(&mut self, items: &[Node]) -> Vec<Spanned<T>> {
+        let mut result = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let value = self.within(format!("[{index}]"), |reader| T::read(item, reader));
+            result.extend(value.map(|value| Spanned::new(value, item.at.clone())));
+        }
+        result
+    }
+
+    /// Tells that something else was expected here.
+    pub fn wrong<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
+        let message = format!("{} has the wrong type", self.trail());
+        let label = format!("expected {expected}, found {}", node.kind());
+        self.problems
+            .push(Problem::error("wrong-type", message).at(&node.at, label));
+        None
+    }
+
+    /// Tells that a value of the right type is not one that can be.
+    pub fn invalid<T>(&mut self, at: &At, why: &str, expected: &str) -> Option<T> {
+        let message = format!("{}: {why}", self.trail());
+        let label = format!("expected {expected}");
+        self.problems
+            .push(Problem::error("invalid-value", message).at(at, label));
+        None
+    }
+
+    /// Tells that a key means nothing here, unless it is an extension (`x-…`).
+    pub fn unknown(&mut self, entry: &Entry, known: &[&str], foreign: &[&str]) {
+        let key = &entry.key;
+        if key.text.starts_with("x-") {
+            return;
+        }
+        let message = format!("unknown key `{}` in {}", key.text, self.trail());
+        let problem = Problem::error("unknown-key", message);
+        let problem = if foreign.contains(&key.text.as_str()) {
+            let help = format!(
+                "remove it, or keep it as `x-{}`, which nothing reads",
+                key.text
+            );
+            problem
+                .at(&key.at, "Compose has it, longshore does not read it")
+                .help(help)
+        } else {
+            problem
+                .at(&key.at, "no such key")
+                .did_you_mean(&key.text, known.iter().copied())
+        };
+        self.problems.push(problem);
+    }
+}
+
+/// A mapping from names that the definition chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapping<T>(pub BTreeMap<String, Named<T>>);
+
+/// What stands under a name that the definition chooses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<T> {
+    /// Where the name was written.
+    pub key: At,
+    /// The value.
+    pub value: T,
+    /// Where the value was written.
+    pub at: At,
+}
+
+impl<T> Default for Mapping<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T: Read> Read for Mapping<T> {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let mut result = BTreeMap::new();
+        for Entry { key, value: node } in reader.map(node, "a mapping")? {
+            let value = reader.within(&key.text, |reader| {
+                if node.is_null() && !T::NULLABLE {
+                    let place = Node {
+                        at: key.at.clone(),
+                        value: node.value.clone(),
+                    };
+                    return reader.wrong(&place, "a value");
+                }
+                T::read(node, reader)
+            });
+            let Some(value) = value else { continue };
+            let (key_at, at) = (key.at.clone(), node.at.clone());
+            result.insert(
+                key.text.clone(),
+                Named {
+                    key: key_at,
+                    value,
+                    at,
+                },
+            );
+        }
+        Some(Self(result))
+    }
+
+    fn merge(&mut self, over: Self) {
+        for (name, named) in over.0 {
+            match self.0.get_mut(&name) {
+                Some(own) => {
+                    own.value.merge(named.value);
+                    (own.key, own.at) = (named.key, named.at);
+                }
+                None => {
+                    self.0.insert(name, named);
+                }
+            }
+        }
+    }
+}
+
+/// Lists of several files are joined; what is in both is there once.
+impl<T: Read + PartialEq> Read for Vec<Spanned<T>> {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let items = reader.list(node, "a list")?;
+        Some(reader.items(items))
+    }
+
+    fn merge(&mut self, over: Self) {
+        for item in over {
+            if !self.iter().any(|own| own.value == item.value) {
+                self.push(item);
+            }
+        }
+    }
+}
+
+impl Read for String {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        reader.text(node, "a text").map(str::to_owned)
+    }
+}
+
+impl Read for bool {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        match &node.value {
+            Value::Scalar(scalar) if scalar.as_bool().is_some() => scalar.as_bool(),
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => {
+                reader.wrong(node, "true or false")
+            }
+        }
+    }
+}
+
+macro_rules! number {
+    ($type:ty, $expected:literal) => {
+        impl Read for $type {
+            fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+                let text = reader.text(node, $expected)?;
+                match text.parse() {
+                    Ok(number) => Some(number),
+                    Err(_) if text.parse::<f64>().is_ok() => {
+                        reader.invalid(&node.at, "the number does not fit", $expected)
+                    }
+                    Err(_) => reader.wrong(node, $expected),
+                }
+            }
+        }
+    };
+}
+
+number!(u16, "a whole number from 0 to 65535");
+number!(u32, "a whole number from 0 to 4294967295");
+
+/// Lays a slot of a later file over that of an earlier one.
+pub fn merge_slot<T: Read>(own: &mut Option<Spanned<T>>, over: Option<Spanned<T>>) {
+    match (own.as_mut(), over) {
+        (Some(own), Some(over)) => {
+            own.value.merge(over.value);
+            own.at = over.at;
+        }
+        (None, Some(over)) => *own = Some(over),
+        (_, None) => {}
+    }
+}
+
+/// Makes a struct of optional keys, read and merged key by key. Adding a key is adding a line.
+///
+/// `manual` leaves [`Read`] to be written by hand on top of `read_keys` and `merge_keys`; `nullable` takes nothing for
+/// a mapping without keys. `foreign` lists keys that exist elsewhere in the format and are not read.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        $kind:ident struct $name:ident { $($(#[$about:meta])* $key:ident: $type:ty,)* }
+        $(foreign $foreign:expr)?
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
+        pub struct $name { $($(#[$about])* pub $key: Option<$crate::domain::definition::Spanned<$type>>,)* }
+
+        impl $name {
+            /// The keys it has.
+            pub const KEYS: &[&str] = &[$($crate::domain::definition::reader::unraw(stringify!($key))),*];
+
+            fn read_keys(
+                node: &$crate::domain::definition::yaml::Node,
+                reader: &mut $crate::domain::definition::reader::Reader,
+            ) -> Option<Self> {
+                use $crate::domain::definition::reader::unraw;
+                let foreign: &[&str] = $crate::domain::definition::reader::record!(@foreign $($foreign)?);
+                let mut this = Self::default();
+                for entry in reader.map(node, "a mapping")? {
+                    match entry.key.text.as_str() {
+                        $(key if key == unraw(stringify!($key)) => reader.field(entry, &mut this.$key),)*
+                        _ => reader.unknown(entry, Self::KEYS, foreign),
+                    }
+                }
+                Some(this)
+            }
+
+            fn merge_keys(&mut self, over: Self) {
+                $($crate::domain::definition::reader::merge_slot(&mut self.$key, over.$key);)*
+            }
+        }
+
+        $crate::domain::definition::reader::record!(@ $kind $name);
+    };
+    (@foreign) => { &[] };
+    (@foreign $foreign:expr) => { $foreign };
+    (@ manual $name:ident) => {};
+    (@ plain $name:ident) => { $crate::domain::definition::reader::record!(@@ $name false); };
+    (@ nullable $name:ident) => { $crate::domain::definition::reader::record!(@@ $name true); };
+    (@@ $name:ident $nullable:literal) => {
+        impl $crate::domain::definition::reader::Read for $name {
+            const NULLABLE: bool = $nullable;
+
+            fn read(
+                node: &$crate::domain::definition::yaml::Node,
+                reader: &mut $crate::domain::definition::reader::Reader,
+            ) -> Option<Self> {
+                if Self::NULLABLE && node.is_null() {
+                    return Some(Self::default());
+                }
+                Self::read_keys(node, reader)
+            }
+
+            fn merge(&mut self, over: Self) {
+                self.merge_keys(over);
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Makes an enum of words, with what was probably meant for any other.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $expected:literal { $($(#[$about:meta])* $word:literal => $variant:ident,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $($(#[$about])* $variant,)* }
+
+        impl $crate::domain::definition::reader::Read for $name {
+            fn read(
+                node: &$crate::domain::definition::yaml::Node,
+                reader: &mut $crate::domain::definition::reader::Reader,
+            ) -> Option<Self> {
+                let text = reader.text(node, $expected)?;
+                match text {
+                    $($word => Some(Self::$variant),)*
+                    _ => {
+                        let message = format!("{}: `{text}` is not known", reader.trail());
+                        let problem = $crate::domain::definition::Problem::error("invalid-value", message)
+                            .at(&node.at, concat!("expected ", $expected))
+                            .did_you_mean(text, [$($word),*]);
+                        reader.problems.push(problem);
+                        None
+                    }
+                }
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// Returns a field's name without Rust's mark for words that are its own (`r#type`).
+#[must_use]
+pub const fn unraw(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}

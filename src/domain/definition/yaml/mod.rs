@@ -1,0 +1,12 @@
+//! YAML as a tree that still knows what was written: every node with its place, every scalar with its raw text.
+//!
+//! Serde would lose both: `1.10` becomes 1.1, `22:22` a number, and a value read through an alias forgets where it
+//! was used. Types are decided on demand by whoever reads a node, with the rules of YAML 1.2's core schema.
+
+mod node;
+mod parse;
+mod text;
+
+pub use node::{Entry, Key, Node, Scalar, Value};
+pub use parse::parse;
+pub use text::{LARGEST, text};
