@@ -1,14 +1,16 @@
 //! The validated model that every definition becomes.
 //!
-//! [`Cluster`] holds only what is true: names that exist, ports in range, conditions that can be met. `resolve` is
+//! [`Cluster`] holds only what is true: names that exist, ports in range, conditions that can be met. [`resolve`] is
 //! the one way to make it from a definition, and it reports every problem instead of the first.
 
 mod environment;
+mod resolve;
 mod service;
 
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
+pub use resolve::{Resolved, Surroundings, resolve};
 pub use service::{
     Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
     Protocol, Restart, Service, Source,

@@ -1,0 +1,97 @@
+//! Circles among services: in what waits for what, and in what is built on what.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Resolver, circle::circle, image};
+use crate::domain::cluster::{Service, Source};
+use crate::domain::definition::{At, Problem, Reading};
+use crate::domain::name::ServiceName;
+
+type Edges<'a> = BTreeMap<&'a ServiceName, BTreeSet<&'a ServiceName>>;
+
+impl Resolver<'_> {
+    pub(super) fn circles(&mut self, reading: &Reading, services: &BTreeMap<ServiceName, Service>) {
+        if let Some(circle) = circle(&waits(services)) {
+            self.tell_circle(
+                reading,
+                &circle,
+                "services wait for each other",
+                "waits for",
+            );
+        }
+        if let Some(circle) = circle(&builds(services)) {
+            self.tell_circle(
+                reading,
+                &circle,
+                "images are built on each other",
+                "is built on",
+            );
+        }
+    }
+
+    fn tell_circle(&mut self, reading: &Reading, circle: &[&ServiceName], what: &str, verb: &str) {
+        let names: Vec<_> = circle
+            .iter()
+            .chain(circle.first())
+            .map(|name| name.as_str())
+            .collect();
+        let message = format!("{what}: {}", names.join(" → "));
+        let mut problem = Problem::error("circle", message);
+        for pair in names.windows(2) {
+            if let [from, to] = pair
+                && let Some(at) = edge(reading, from, to)
+            {
+                problem = problem.at(at, format!("{from} {verb} {to}"));
+            }
+        }
+        self.tell(problem.help("remove one of these, so that there is a first one"));
+    }
+}
+
+fn waits(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
+    let edges = services.iter();
+    edges
+        .map(|(name, service)| (name, service.depends_on.keys().collect()))
+        .collect()
+}
+
+fn builds(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
+    let built: BTreeMap<String, &ServiceName> = services
+        .iter()
+        .filter_map(|(name, service)| match &service.source {
+            Source::Build(build) => Some((image::full(build.tag.as_ref()?), name)),
+            Source::Image(_) => None,
+        })
+        .collect();
+    services
+        .iter()
+        .filter_map(|(name, service)| match &service.source {
+            Source::Build(build) => {
+                let on = build
+                    .bases
+                    .iter()
+                    .filter_map(|base| built.get(&image::full(base)));
+                Some((name, on.copied().collect()))
+            }
+            Source::Image(_) => None,
+        })
+        .collect()
+}
+
+/// Finds where one service names another, or how it is built.
+pub fn edge<'a>(reading: &'a Reading, from: &str, to: &str) -> Option<&'a At> {
+    let service = &reading.compose.services.as_ref()?.value.0.get(from)?.value;
+    let waits = service
+        .depends_on
+        .as_ref()
+        .and_then(|all| all.value.0.0.get(to))
+        .map(|named| &named.key);
+    let links = service.links.iter().flat_map(|links| &links.value);
+    let link = links
+        .into_iter()
+        .find(|link| link.value.service == to)
+        .map(|link| &link.at);
+    waits
+        .or(link)
+        .or_else(|| service.build.as_ref().map(|build| &build.at))
+}
