@@ -80,6 +80,8 @@ pub enum Colour {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Validate everything; list every problem with file, line and column
+    Check,
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
     /// Print a completion script for a shell

@@ -8,8 +8,11 @@ use super::args::{DefinitionOptions, GlobalOptions};
 use super::failure::Failure;
 use super::output::Output;
 use super::reporter::Reporter;
+use crate::domain::definition::{self, Problem};
 use crate::domain::failure::Kind;
 use crate::pipeline::Events;
+use crate::pipeline::read::{Read, ReadRequest, read};
+use crate::system::environment;
 
 /// What every command has at hand.
 #[derive(Debug)]
@@ -53,6 +56,29 @@ impl Context {
             .directory
             .clone()
             .unwrap_or_else(|| PathBuf::from("."))
+    }
+
+    /// Reads the definition that the options before the command mean.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it is wrong.
+    pub fn read(&self) -> Result<Read, Failure> {
+        let request = ReadRequest {
+            directory: self.directory(),
+            files: self.definition.file.clone(),
+            env_files: self.definition.env_file.clone(),
+            variables: environment::variables(),
+        };
+        Ok(read(&request)?)
+    }
+
+    /// Tells warnings of the definition, with their source lines.
+    pub fn warn_of(&self, warnings: &[Problem]) {
+        if !warnings.is_empty() {
+            self.output
+                .tell(definition::report(warnings, self.output.colour_err));
+        }
     }
 
     /// Runs long work with its events shown as they come. In JSON form a closing event follows (see `start`).

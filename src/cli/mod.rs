@@ -3,6 +3,7 @@
 //! Standard output is the result, standard error is the telling. Nothing below this layer prints.
 
 mod args;
+mod check;
 mod completions;
 mod context;
 mod failure;

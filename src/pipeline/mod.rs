@@ -2,5 +2,6 @@
 
 mod events;
 pub mod lab;
+pub mod read;
 
 pub use events::{Events, Running};

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod engine;
 pub mod environment;
 pub mod lab;
+pub mod loader;
 pub mod process;
 pub mod ssh;
 pub mod store;

@@ -1,0 +1,68 @@
+//! `longshore check`
+
+use serde_json::json;
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::domain::cluster::Cluster;
+use crate::domain::definition::Problem;
+
+/// Validates the definition and says what it holds.
+///
+/// # Errors
+///
+/// Every problem of the definition.
+pub fn run(context: &Context) -> Result<(), Failure> {
+    let read = context.read()?;
+    let (cluster, warnings) = (&read.resolved.cluster, &read.resolved.warnings);
+    if context.output.json() {
+        context.output.object(&json!({
+            "cluster": cluster.name,
+            "services": cluster.services.keys().collect::<Vec<_>>(),
+            "networks": cluster.networks.keys().collect::<Vec<_>>(),
+            "volumes": cluster.volumes.keys().collect::<Vec<_>>(),
+            "tests": cluster.tests.keys().collect::<Vec<_>>(),
+            "environments": cluster.environments.keys().collect::<Vec<_>>(),
+            "warnings": warnings.iter().map(Problem::for_programs).collect::<Vec<_>>(),
+        }));
+        return Ok(());
+    }
+    context.warn_of(warnings);
+    context.output.result(summary(cluster));
+    Ok(())
+}
+
+fn summary(cluster: &Cluster) -> String {
+    let mut lines = vec![format!("{}: no problems", cluster.name)];
+    let mut add = |what: &str, names: Vec<&str>| {
+        if !names.is_empty() {
+            let count = names.len();
+            lines.push(format!("  {count:>3} {what:<14}{}", names.join(", ")));
+        }
+    };
+    add(
+        "services",
+        cluster.services.keys().map(|name| name.as_str()).collect(),
+    );
+    add(
+        "networks",
+        cluster.networks.keys().map(|name| name.as_str()).collect(),
+    );
+    add(
+        "volumes",
+        cluster.volumes.keys().map(|name| name.as_str()).collect(),
+    );
+    add(
+        "tests",
+        cluster.tests.keys().map(|name| name.as_str()).collect(),
+    );
+    add(
+        "environments",
+        cluster
+            .environments
+            .keys()
+            .map(|name| name.as_str())
+            .collect(),
+    );
+    lines.join("\n")
+}

@@ -1,0 +1,123 @@
+//! Reading: from files to a cluster.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::domain::cluster::{Resolved, Surroundings, resolve};
+use crate::domain::definition::{Loader, Problems, Request, Step};
+use crate::domain::failure::{Explain, Kind};
+use crate::system::loader::{self, LocateError};
+
+/// What is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct ReadRequest {
+    /// The folder to work in.
+    pub directory: PathBuf,
+    /// The files that define the cluster, merged in order; empty to look for them.
+    pub files: Vec<PathBuf>,
+    /// Files with variables in place of `.env`.
+    pub env_files: Vec<PathBuf>,
+    /// The shell's variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+/// What was read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// The repository's root, to which the paths of builds and assets are relative; absolute, links resolved.
+    pub root: PathBuf,
+    /// The folder that longshore works in; absolute, links resolved.
+    pub directory: PathBuf,
+    /// The cluster, and warnings.
+    pub resolved: Resolved,
+}
+
+/// Why there is no cluster.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no folder to work in.
+    #[error(transparent)]
+    Folder(#[from] LocateError),
+    /// A path is not UTF-8, so that no message could name it.
+    #[error("{0:?} is not UTF-8")]
+    Path(PathBuf),
+    /// The definition is wrong.
+    #[error(transparent)]
+    Invalid(#[from] Problems),
+}
+
+impl Explain for ReadError {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::Folder(_) => vec!["check the folder given with -C".to_owned()],
+            Self::Path(_) => vec!["rename it".to_owned()],
+            Self::Invalid(problems) => problems.hints(),
+        }
+    }
+
+    fn report(&self, colour: bool) -> Option<String> {
+        match self {
+            Self::Folder(_) | Self::Path(_) => None,
+            Self::Invalid(problems) => problems.report(colour),
+        }
+    }
+
+    fn details(&self) -> Option<Value> {
+        match self {
+            Self::Folder(_) | Self::Path(_) => None,
+            Self::Invalid(problems) => problems.details(),
+        }
+    }
+}
+
+/// Reads the definition and makes a cluster of it.
+///
+/// # Errors
+///
+/// If there is none, or it is wrong: then with every problem.
+pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
+    let location = loader::locate(&request.directory)?;
+    let paths = |paths: &[PathBuf]| {
+        paths
+            .iter()
+            .map(|path| text(path))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let mut loader = Loader::new(Request {
+        files: paths(&request.files)?,
+        env_files: paths(&request.env_files)?,
+        variables: request.variables.clone(),
+    });
+    let definition = loop {
+        match loader.step() {
+            Step::Need(needed) => {
+                for path in needed {
+                    let content = loader::read(&location.directory.join(&path));
+                    loader.answer(path, content);
+                }
+            }
+            Step::Done(definition) => break definition,
+            Step::Failed(problems) => return Err(problems.into()),
+        }
+    };
+    let surroundings = Surroundings {
+        root: text(&location.root)?,
+        directory: text(&location.directory)?,
+    };
+    Ok(Read {
+        resolved: resolve(&definition, &surroundings)?,
+        root: location.root,
+        directory: location.directory,
+    })
+}
+
+fn text(path: &Path) -> Result<String, ReadError> {
+    let text = path.to_str().map(str::to_owned);
+    text.ok_or_else(|| ReadError::Path(path.to_owned()))
+}
