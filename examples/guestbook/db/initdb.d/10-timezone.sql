@@ -1,0 +1,1 @@
+ALTER DATABASE guestbook SET timezone TO 'UTC';
