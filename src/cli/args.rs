@@ -84,6 +84,8 @@ pub enum Command {
     Check,
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
+    /// Show builds, tests, releases and deployments: who, when, commit, verdict
+    History(super::history::Arguments),
     /// Print a completion script for a shell
     Completions(super::completions::Arguments),
     /// Print the manual page

@@ -11,6 +11,7 @@ use super::reporter::Reporter;
 use crate::domain::definition::{self, Problem};
 use crate::domain::failure::Kind;
 use crate::pipeline::Events;
+use crate::pipeline::project::Project;
 use crate::pipeline::read::{Read, ReadRequest, read};
 use crate::system::environment;
 
@@ -71,6 +72,17 @@ impl Context {
             variables: environment::variables(),
         };
         Ok(read(&request)?)
+    }
+
+    /// Reads the definition and opens its record.
+    ///
+    /// # Errors
+    ///
+    /// If the definition is wrong, the tree cannot be read, or the ledger cannot be used.
+    pub async fn project(&self) -> Result<Project, Failure> {
+        let read = self.read()?;
+        self.warn_of(&read.resolved.warnings);
+        Ok(Project::open(read, self.ledger.as_deref()).await?)
     }
 
     /// Tells warnings of the definition, with their source lines.

@@ -7,11 +7,13 @@ mod check;
 mod completions;
 mod context;
 mod failure;
+mod history;
 mod lab;
 mod man;
 mod output;
 mod reporter;
 mod start;
+mod table;
 
 pub use args::Cli;
 pub use context::Context;

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
-use super::{check, completions, lab, man};
+use super::{check, completions, history, lab, man};
 use crate::domain::failure::Kind;
 
 /// Runs the program.
@@ -50,6 +50,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Check => check::run(context),
         Command::Lab(arguments) => lab::run(context, arguments).await,
+        Command::History(arguments) => history::run(context, arguments).await,
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Man => man::run(context),
     }

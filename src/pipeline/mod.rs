@@ -2,6 +2,7 @@
 
 mod events;
 pub mod lab;
+pub mod project;
 pub mod read;
 
 pub use events::{Events, Running};

@@ -1,0 +1,212 @@
+//! `longshore history`
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::table::Table;
+use crate::domain::ledger::{
+    BuildRecord, DeploymentRecord, Release, RolloutOutcome, TestRecord, Timestamp,
+};
+use crate::domain::name::EnvironmentName;
+use crate::pipeline::project::Project;
+use crate::system::store::Recorded;
+
+/// Arguments of `longshore history`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only the deployments of this environment
+    #[arg(short, long, value_name = "ENV")]
+    environment: Option<EnvironmentName>,
+    /// How many of each kind
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    last: u32,
+}
+
+struct History {
+    builds: Vec<BuildRecord>,
+    tests: Vec<TestRecord>,
+    releases: Vec<Recorded<Release>>,
+    deployments: Vec<DeploymentRecord>,
+}
+
+/// Prints builds, tests, releases and deployments: who, when, from which commit, with which end.
+///
+/// # Errors
+///
+/// If the definition is wrong or the ledger cannot be read.
+pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { environment, last } = arguments;
+    let Project { ledger, .. } = context.project().await?;
+    let everything = environment.is_none();
+    let history = History {
+        builds: if everything {
+            ledger.builds(last).await?
+        } else {
+            Vec::new()
+        },
+        tests: if everything {
+            ledger.tests(last).await?
+        } else {
+            Vec::new()
+        },
+        releases: if everything {
+            ledger.releases(last).await?
+        } else {
+            Vec::new()
+        },
+        deployments: ledger.deployments(environment.as_ref(), last).await?,
+    };
+    if context.output.json() {
+        context.output.object(&as_json(&history));
+    } else {
+        context.output.result(as_text(&history, everything));
+    }
+    Ok(())
+}
+
+fn as_json(history: &History) -> serde_json::Value {
+    let History {
+        builds,
+        tests,
+        releases,
+        deployments,
+    } = history;
+    let releases: Vec<_> = releases
+        .iter()
+        .map(|Recorded { at, record }| {
+            let Release { id, images, vouchers, provenance, .. } = record;
+            json!({ "id": id, "at": at, "images": images, "vouchers": vouchers, "untested": record.untested(), "provenance": provenance })
+        })
+        .collect();
+    json!({ "builds": builds, "tests": tests, "releases": releases, "deployments": deployments })
+}
+
+fn as_text(history: &History, everything: bool) -> String {
+    let History {
+        builds,
+        tests,
+        releases,
+        deployments,
+    } = history;
+    let mut text = String::new();
+    if everything {
+        let mut table = Table::new("builds", &["SERVICE", "IMAGE", "COMMIT", "BY", "WHEN"]);
+        for BuildRecord {
+            service,
+            identity,
+            provenance,
+            at,
+            ..
+        } in builds
+        {
+            table.row([
+                service.to_string(),
+                identity.config.short(),
+                commit(&provenance.commit, provenance.dirty),
+                provenance.actor.clone(),
+                when(*at),
+            ]);
+        }
+        text.push_str(&table.render());
+        let mut table = Table::new("tests", &["TEST", "VERDICT", "COMMIT", "BY", "WHEN", ""]);
+        for TestRecord {
+            test,
+            verdict,
+            provenance,
+            at,
+            reason,
+            ..
+        } in tests
+        {
+            let reason = reason.clone().unwrap_or_default();
+            table.row([
+                test.to_string(),
+                verdict.to_string(),
+                commit(&provenance.commit, provenance.dirty),
+                provenance.actor.clone(),
+                when(*at),
+                reason,
+            ]);
+        }
+        text.push_str(&table.render());
+        let mut table = Table::new("releases", &["RELEASE", "COMMIT", "BY", "WHEN", ""]);
+        for Recorded { at, record } in releases {
+            let Release { id, provenance, .. } = record;
+            let untested = record.untested();
+            let note = if untested.is_empty() {
+                String::new()
+            } else {
+                format!("untested: {}", joined(untested))
+            };
+            table.row([
+                id.to_string(),
+                commit(&provenance.commit, provenance.dirty),
+                provenance.actor.clone(),
+                when(*at),
+                note,
+            ]);
+        }
+        text.push_str(&table.render());
+    }
+    let mut table = Table::new(
+        "deployments",
+        &["ENVIRONMENT", "RELEASE", "OUTCOME", "BY", "WHEN", ""],
+    );
+    for DeploymentRecord {
+        environment,
+        release,
+        outcome,
+        provenance,
+        at,
+        ..
+    } in deployments
+    {
+        let (word, why) = outcome_words(outcome.as_ref());
+        table.row([
+            environment.to_string(),
+            release.to_string(),
+            word,
+            provenance.actor.clone(),
+            when(*at),
+            why,
+        ]);
+    }
+    text.push_str(&table.render());
+    text
+}
+
+fn outcome_words(outcome: Option<&RolloutOutcome>) -> (String, String) {
+    let (word, why) = match outcome {
+        None => ("unfinished", ""),
+        Some(RolloutOutcome::Healthy) => ("healthy", ""),
+        Some(RolloutOutcome::Reverted { reason }) => ("reverted", reason.as_str()),
+        Some(RolloutOutcome::Mixed { reason }) => ("mixed", reason.as_str()),
+    };
+    (
+        word.to_owned(),
+        why.lines().next().unwrap_or_default().to_owned(),
+    )
+}
+
+fn commit(commit: &str, dirty: bool) -> String {
+    let short: String = commit
+        .trim_start_matches("sha256:")
+        .chars()
+        .take(12)
+        .collect();
+    if dirty { format!("{short}+") } else { short }
+}
+
+fn when(at: Timestamp) -> String {
+    jiff::Timestamp::from_second(at.0).map_or_else(|_| at.0.to_string(), |time| time.to_string())
+}
+
+fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    names
+        .into_iter()
+        .map(|name| name.to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
