@@ -113,18 +113,18 @@ fn take(info: BuildInfo, progress: &mut Progress, tell: &mut impl FnMut(&str)) -
 
 /// Says why it failed: what the failing step said, which is more than the builder's summary, else the error itself.
 fn reason(failed: Option<String>, error: &Error) -> String {
-    let said = match error {
-        Error::DockerStreamError { error } => error.clone(),
-        Error::DockerResponseServerError { message, .. } => message.clone(),
-        other => {
-            let mut text = other.to_string();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                text = format!("{text}: {cause}");
-                source = cause.source();
-            }
-            text
+    let said = if let Error::DockerStreamError { error } = error {
+        error.clone()
+    } else if let Error::DockerResponseServerError { message, .. } = error {
+        message.clone()
+    } else {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
         }
+        text
     };
     failed.unwrap_or(said)
 }
