@@ -4,12 +4,14 @@
 //! the one way to make it from a definition, and it reports every problem instead of the first.
 
 mod environment;
+mod image;
 mod resolve;
 mod service;
 
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
+pub use image::Tags;
 pub use resolve::{Resolved, Surroundings, resolve};
 pub use service::{
     Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,

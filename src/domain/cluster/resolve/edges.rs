@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Resolver, circle::circle, image};
-use crate::domain::cluster::{Service, Source};
+use super::{Resolver, circle::circle};
+use crate::domain::cluster::{Service, Source, Tags};
 use crate::domain::definition::{At, Problem, Reading};
 use crate::domain::name::ServiceName;
 
@@ -56,25 +56,18 @@ fn waits(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
 }
 
 fn builds(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
-    let built: BTreeMap<String, &ServiceName> = services
-        .iter()
-        .filter_map(|(name, service)| match &service.source {
-            Source::Build(build) => Some((image::full(build.tag.as_ref()?), name)),
-            Source::Image(_) => None,
-        })
-        .collect();
+    let tags = Tags::of(services);
+    let on = |service: &'_ Service| match &service.source {
+        Source::Build(build) => build
+            .bases
+            .iter()
+            .filter_map(|base| tags.builder(base))
+            .collect(),
+        Source::Image(_) => BTreeSet::new(),
+    };
     services
         .iter()
-        .filter_map(|(name, service)| match &service.source {
-            Source::Build(build) => {
-                let on = build
-                    .bases
-                    .iter()
-                    .filter_map(|base| built.get(&image::full(base)));
-                Some((name, on.copied().collect()))
-            }
-            Source::Image(_) => None,
-        })
+        .map(|(name, service)| (name, on(service)))
         .collect()
 }
 

@@ -6,7 +6,6 @@
 mod circle;
 mod edges;
 mod environment;
-mod image;
 mod mounts;
 mod names;
 mod service;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::{Resolver, image};
-use crate::domain::cluster::{Build, Source};
+use super::Resolver;
+use crate::domain::cluster::{Build, Source, image};
 use crate::domain::definition::{
     At, Content, Named, Pairs, Problem, Reading, Severity, Spanned, compose, dockerfile, join,
     source,

@@ -1,4 +1,36 @@
-//! Image references: what may be one, and when two name the same image.
+//! Image references: what may be one, when two name the same image, and which service builds it.
+
+use std::collections::BTreeMap;
+
+use super::{Service, Source};
+use crate::domain::name::{Digest, ServiceName};
+
+/// Which service builds the image of which name.
+#[derive(Debug, Clone)]
+pub struct Tags<'a>(BTreeMap<String, &'a ServiceName>);
+
+impl<'a> Tags<'a> {
+    /// Collects the tags that services give to what they build (`image` beside `build`).
+    #[must_use]
+    pub fn of(services: &'a BTreeMap<ServiceName, Service>) -> Self {
+        let mut tags = BTreeMap::new();
+        for (name, service) in services {
+            if let Source::Build(build) = &service.source
+                && let Some(tag) = &build.tag
+            {
+                // Services that share a tag share the build; the first one stands for it.
+                tags.entry(full(tag)).or_insert(name);
+            }
+        }
+        Self(tags)
+    }
+
+    /// Returns the service that builds what a reference names, however it is written.
+    #[must_use]
+    pub fn builder(&self, reference: &str) -> Option<&'a ServiceName> {
+        self.0.get(&full(reference)).copied()
+    }
+}
 
 /// Says why a text is no image reference, if it is none (the grammar of the distribution specification's `reference`).
 pub fn fault(text: &str) -> Option<&'static str> {
@@ -6,7 +38,7 @@ pub fn fault(text: &str) -> Option<&'static str> {
         Some((name, digest)) => (name, Some(digest)),
         None => (text, None),
     };
-    if digest.is_some_and(|digest| digest.parse::<crate::domain::name::Digest>().is_err()) {
+    if digest.is_some_and(|digest| digest.parse::<Digest>().is_err()) {
         return Some("what follows `@` is no digest");
     }
     let (repository, tag) = split_tag(name);
