@@ -82,6 +82,10 @@ pub enum Colour {
 pub enum Command {
     /// Validate everything; list every problem with file, line and column
     Check,
+    /// Print the resolved cluster as YAML that is a definition itself, or as JSON
+    Config,
+    /// Print which service needs which, and why
+    Graph(super::graph::Arguments),
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
     /// Show builds, tests, releases and deployments: who, when, commit, verdict

@@ -5,9 +5,11 @@
 mod args;
 mod check;
 mod completions;
+mod config;
 mod context;
 mod failure;
 mod history;
+mod graph;
 mod lab;
 mod man;
 mod output;

@@ -9,6 +9,7 @@ use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
 use super::{check, completions, history, lab, man};
+use super::{check, completions, config, graph, lab, man};
 use crate::domain::failure::Kind;
 
 /// Runs the program.
@@ -49,6 +50,8 @@ async fn run(cli: Cli) -> ExitCode {
 async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
         Command::Check => check::run(context),
+        Command::Config => config::run(context),
+        Command::Graph(arguments) => graph::run(context, &arguments),
         Command::Lab(arguments) => lab::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments).await,
         Command::Completions(arguments) => completions::run(context, &arguments),

@@ -7,6 +7,7 @@ mod environment;
 mod image;
 mod resolve;
 mod service;
+mod written;
 
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
@@ -17,6 +18,8 @@ pub use service::{
     Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
     Protocol, Restart, Service, Source,
 };
+
+pub use written::escaped;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
