@@ -49,8 +49,10 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     fi
     for file in /docker-entrypoint-initdb.d/*; do
         case $file in
-            # shellcheck source=/dev/null
-            *.sh) if [ -x "$file" ]; then "$file"; else . "$file"; fi ;;
+            *.sh)
+                # shellcheck source=/dev/null
+                if [ -x "$file" ]; then "$file"; else . "$file"; fi
+                ;;
             *.sql) "${sql[@]}" --dbname "$database" --file "$file" ;;
             *.sql.gz) gunzip -c "$file" | "${sql[@]}" --dbname "$database" ;;
         esac
