@@ -9,8 +9,11 @@ use longshore::domain::cluster::{
     Mount, MountSource, Network, Place, Placement, Port, Protocol, Restart, RolloutPolicy, Service,
     Source, Volume,
 };
+use longshore::domain::inventory::{Inventory, UnitState};
 use longshore::domain::ledger::{Asset, ImageIdentity, Provenance, Release};
 use longshore::domain::name::{Digest, EnvironmentName, HostName, ServiceName};
+use longshore::domain::plan::placement;
+use longshore::domain::unit::{Instance, Kind, Listed, RenderInput, Tree, render};
 
 /// A service that runs an image and nothing else.
 pub fn service() -> Service {
@@ -245,5 +248,67 @@ fn cache() -> Service {
         labels: BTreeMap::from([("role".to_owned(), "cache; volatile".to_owned())]),
         restart: Restart::OnFailure { retries: None },
         ..service()
+    }
+}
+
+/// The trees of a release's hosts, placed as the planner does.
+pub fn trees(release: &Release) -> BTreeMap<HostName, Tree> {
+    let environment = &release.cluster.environments[&staging()];
+    let placed = placement(&staging(), environment).unwrap();
+    let tree = |(host, instances): (&HostName, &BTreeSet<Instance>)| {
+        let input = RenderInput {
+            release,
+            environment: &staging(),
+            host,
+            instances,
+            origin: "https://git.example/shop.git",
+        };
+        (host.clone(), render(&input).unwrap())
+    };
+    placed.iter().map(tree).collect()
+}
+
+/// What a host runs that was made equal to a tree, after it ran `before`.
+pub fn applied(tree: &Tree, before: &Inventory) -> Inventory {
+    let manifest = tree.manifest();
+    let manifest = manifest.lines().filter_map(|line| line.split_once(' '));
+    let state = |unit: &Listed| UnitState {
+        load: "loaded".to_owned(),
+        active: match unit.kind {
+            Kind::OneShot | Kind::Boot => "inactive",
+            Kind::Network | Kind::Volume | Kind::Service | Kind::Target => "active",
+        }
+        .to_owned(),
+        running: match unit.kind {
+            Kind::Network | Kind::Volume | Kind::Service => Some(unit.identity),
+            Kind::OneShot | Kind::Target | Kind::Boot => None,
+        },
+        intact: true,
+        ..UnitState::default()
+    };
+    let mut kept = before.kept.clone();
+    if !kept.contains(&tree.id()) {
+        kept.insert(0, tree.id());
+    }
+    Inventory {
+        current: Some(tree.id()),
+        previous: before.current.clone(),
+        pending: None,
+        kept,
+        manifest: manifest
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect(),
+        units: tree
+            .units
+            .iter()
+            .map(|unit| (unit.name.clone(), state(unit)))
+            .collect(),
+        images: tree
+            .images
+            .values()
+            .map(|image| image.config)
+            .chain(before.images.clone())
+            .collect(),
+        ..before.clone()
     }
 }

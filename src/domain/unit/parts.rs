@@ -13,6 +13,8 @@ use crate::domain::name::{Digest, ServiceName};
 pub struct Parts {
     /// What the unit does.
     pub kind: Kind,
+    /// Hash of its text; zeros before it is rendered.
+    pub identity: Digest,
     /// The service it runs, if it runs one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceName>,
@@ -73,6 +75,7 @@ impl Parts {
     pub fn of_kind(kind: Kind) -> Self {
         Self {
             kind,
+            identity: Digest::from_bytes([0; 32]),
             service: None,
             image: None,
             environment: BTreeMap::new(),

@@ -295,10 +295,12 @@ impl<'a> Renderer<'a> {
         };
         let identity = Digest::of(text(&NO_IDENTITY.hex())?);
         let text = text(&identity.hex())?;
-        self.tree.parts.insert(name.clone(), parts.clone());
+        let kind = parts.kind;
+        let parts = Parts { identity, ..parts };
+        self.tree.parts.insert(name.clone(), parts);
         self.tree.units.push(Listed {
             name,
-            kind: parts.kind,
+            kind,
             identity,
             subject,
             instance,
