@@ -5,8 +5,11 @@
 
 use std::error::Error;
 
+use serde::{Deserialize, Serialize};
+
 /// What kind of failure it is, which decides the exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The work failed: a test is red, a rollout was rolled back.
     Failed,

@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod gate;
+pub mod reducer;
 pub mod release;
 pub mod status;
 pub mod test;
