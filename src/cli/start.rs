@@ -8,8 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
-use super::{check, completions, history, lab, man};
-use super::{check, completions, config, graph, lab, man};
+use super::{check, completions, config, graph, history, lab, man};
 use crate::domain::failure::Kind;
 
 /// Runs the program.
