@@ -12,7 +12,7 @@ use longshore::domain::cluster::{
 use longshore::domain::inventory::{Inventory, UnitState};
 use longshore::domain::ledger::{Asset, ImageIdentity, Provenance, Release};
 use longshore::domain::name::{Digest, EnvironmentName, HostName, ServiceName};
-use longshore::domain::plan::placement;
+use longshore::domain::plan::placement::placement;
 use longshore::domain::unit::{Instance, Kind, Listed, RenderInput, Tree, render};
 
 /// A service that runs an image and nothing else.

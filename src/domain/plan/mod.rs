@@ -1,8 +1,11 @@
-//! Planners: build, test, release, rollout. They decide, and give a reason for each step; nothing is decided while doing.
+//! Planners: build, test, release, placement, rollout. They decide, and give a reason for each step; nothing is decided
+//! while doing.
 
 pub mod build;
 pub mod gate;
+pub mod placement;
 pub mod reducer;
 pub mod release;
+pub mod rollout;
 pub mod status;
 pub mod test;

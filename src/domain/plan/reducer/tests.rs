@@ -15,7 +15,7 @@ use crate::domain::failure::Kind;
 use crate::domain::inventory::{Fleet, Inventory, Pending};
 use crate::domain::ledger::Release;
 use crate::domain::name::{DeploymentId, HostName, ServiceName};
-use crate::domain::plan::{Plan, PlanInput, plan};
+use crate::domain::plan::rollout::{Plan, PlanInput, plan};
 use crate::domain::sample;
 use crate::domain::unit::Scope;
 

@@ -135,11 +135,9 @@ fn every_step_says_why() {
     sample::service_of(&mut release, "db")
         .ports
         .push(sample::port(5432));
-    sample::environment(&mut release)
-        .services
-        .remove(&"cache".parse().unwrap());
+    sample::environment(&mut release).services.remove("cache");
     let web = sample::service_of(&mut release, "web");
-    web.depends_on.remove(&"cache".parse().unwrap());
+    web.depends_on.remove("cache");
     release.id = release.content_id();
     let plan = planned(&release, &fleet, false);
     assert_eq!(
@@ -274,10 +272,7 @@ fn who_follows_a_restarted_dependency_says_so() {
         service(),
         &[("db", crate::domain::cluster::Condition::Started)],
     );
-    web.depends_on
-        .get_mut(&"db".parse().unwrap())
-        .unwrap()
-        .restart = true;
+    web.depends_on.get_mut("db").unwrap().restart = true;
     let release = sample::release(
         &[("db", service()), ("other", service()), ("web", web)],
         &["lab-1"],
