@@ -2,9 +2,13 @@
 //!
 //! An [`Invocation`] says what is to be run, never runs it. Tests compare its words, so no host is needed.
 
+pub mod answer;
+mod archive;
 pub mod container;
 mod quote;
+pub mod switch;
 
+pub use archive::{ArchiveError, archive};
 pub use quote::{quote, redact};
 
 use std::fmt;
