@@ -199,12 +199,23 @@ pub struct DeploymentRecord {
     pub release: ReleaseId,
     /// The deployment of each host.
     pub hosts: BTreeMap<HostName, DeploymentId>,
+    /// Whether it was a way back to an earlier deployment.
+    #[serde(default)]
+    pub back: bool,
     /// How it ended; absent while it is under way, and after longshore died in it.
     pub outcome: Option<RolloutOutcome>,
     /// Who, from which tree.
     pub provenance: Provenance,
     /// When it began.
     pub at: Timestamp,
+}
+
+impl DeploymentRecord {
+    /// Tells whether every host ran it, healthy and confirmed.
+    #[must_use]
+    pub fn healthy(&self) -> bool {
+        self.outcome == Some(RolloutOutcome::Healthy)
+    }
 }
 
 /// How a rollout ended.

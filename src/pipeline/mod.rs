@@ -4,5 +4,6 @@ mod events;
 pub mod lab;
 pub mod project;
 pub mod read;
+pub mod rollout;
 
 pub use events::{Events, Running};

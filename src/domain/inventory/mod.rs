@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::name::{DeploymentId, Digest, HostName};
-use crate::domain::unit::UnitName;
+use crate::domain::name::{DeploymentId, Digest, HostName, ReleaseId};
+use crate::domain::unit::{Kind, UnitName};
 
 /// What one host really runs of one cluster and environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,8 @@ pub struct Inventory {
     pub pending: Option<Pending>,
     /// Deployments whose folders are there, newest first.
     pub kept: Vec<DeploymentId>,
+    /// Those of them that were confirmed healthy here, newest first, with the release that each came from.
+    pub healthy: Vec<(DeploymentId, ReleaseId)>,
     /// Lines of the current deployment's manifest.
     pub manifest: BTreeMap<String, String>,
     /// Units of this scope: those installed, and those of the current deployment that are not.
@@ -56,6 +58,8 @@ pub struct Pending {
 /// How a unit of ours stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitState {
+    /// What it does; none if no deployment lists it.
+    pub kind: Option<Kind>,
     /// systemd's `LoadState`.
     pub load: String,
     /// systemd's `ActiveState`.

@@ -3,12 +3,12 @@
 //! A first word that is not known is passed over, so that a newer script still answers; a known line that is malformed,
 //! or an end that is missing, is an error, so that half an answer never counts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use super::{Health, Inventory, Lock, Pending, UnitState};
 use crate::domain::name::{DeploymentId, Digest};
-use crate::domain::unit::UnitName;
+use crate::domain::unit::{Kind, UnitName};
 
 /// Why an answer cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +85,7 @@ struct Reading {
     /// Container, network or volume to the unit that makes it.
     subjects: BTreeMap<String, UnitName>,
     /// The units of the deployments that count here.
-    listed: BTreeSet<UnitName>,
+    listed: BTreeMap<UnitName, Option<Kind>>,
     files: BTreeMap<UnitName, File>,
     containers: Vec<Container>,
     /// Networks and volumes, with the identity that they were made with.
@@ -140,6 +140,12 @@ impl Reading {
                     .manifest
                     .insert(key.to_owned(), value.to_owned());
             }
+            "healthy" => {
+                let release = read(word(1, "release")?, "release")?;
+                self.inventory
+                    .healthy
+                    .push((read(word(0, "deployment")?, "deployment")?, release));
+            }
             "fence" => self.inventory.fence = read(word(0, "token")?, "token")?,
             "lock" => {
                 self.inventory.lock = Some(Lock {
@@ -159,7 +165,8 @@ impl Reading {
                 if subject != "-" {
                     self.subjects.insert(subject.to_owned(), unit.clone());
                 }
-                self.listed.insert(unit);
+                let kind = Kind::of(word(0, "kind")?);
+                self.listed.insert(unit, kind);
             }
             "file" => {
                 let file = File {
@@ -273,9 +280,14 @@ impl Reading {
                 state.intact = file.ours && file.intact;
             }
         }
+        for (unit, kind) in &self.listed {
+            if let Some(state) = self.inventory.units.get_mut(unit) {
+                state.kind = *kind;
+            }
+        }
         let (files, listed) = (&self.files, &self.listed);
         self.inventory.units.retain(|unit, _| {
-            listed.contains(unit) || files.get(unit).is_some_and(|file| file.ours)
+            listed.contains_key(unit) || files.get(unit).is_some_and(|file| file.ours)
         });
     }
 

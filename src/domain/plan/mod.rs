@@ -4,6 +4,7 @@
 pub mod build;
 pub mod gate;
 pub mod placement;
+pub mod preflight;
 pub mod reducer;
 pub mod release;
 pub mod rollout;

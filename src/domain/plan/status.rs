@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::domain::inventory::{Health, Inventory, UnitState};
 use crate::domain::name::DeploymentId;
-use crate::domain::unit::UnitName;
+use crate::domain::unit::{Kind, UnitName};
 
 /// How a host stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,6 +77,7 @@ pub fn standing(inventory: &Inventory, recorded: Option<&DeploymentId>) -> Stand
 
 fn difference(unit: &UnitName, state: &UnitState) -> Option<String> {
     let UnitState {
+        kind,
         load,
         active,
         sub,
@@ -94,6 +95,8 @@ fn difference(unit: &UnitName, state: &UnitState) -> Option<String> {
         Some(format!(
             "{unit} is {active} ({sub}), restarted {restarts} times"
         ))
+    } else if active == "inactive" && *kind == Some(Kind::Service) {
+        Some(format!("{unit} does not run"))
     } else if *health == Some(Health::Unhealthy) {
         Some(format!("{unit} is unhealthy"))
     } else {

@@ -163,6 +163,20 @@ impl Kind {
             Self::Boot => "boot",
         }
     }
+
+    /// Reads such a word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [
+            Self::Network,
+            Self::Volume,
+            Self::OneShot,
+            Self::Service,
+            Self::Target,
+            Self::Boot,
+        ];
+        all.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// A unit of a deployment.

@@ -1,6 +1,7 @@
 //! Connections to the hosts of an environment.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -10,7 +11,9 @@ use crate::domain::cluster::{Host, SshTarget};
 use crate::domain::invocation::Invocation;
 use crate::domain::name::HostName;
 use crate::system::lab;
-use crate::system::ssh::{Completed, Connection, LineOf, Options, Remote, Request, SshError};
+use crate::system::ssh::{
+    Completed, Connection, LineOf, Options, Remote, Request, SshError, Tunnel,
+};
 
 /// How many hosts are connected to at once: enough to hide the round trips, too few to look like an attack.
 const AT_ONCE: usize = 32;
@@ -27,14 +30,26 @@ pub struct Link {
 impl Link {
     /// Connects to a host, by the lab's configuration if it is one of the lab's.
     pub(super) async fn connect(target: &SshTarget) -> Result<Self, SshError> {
-        let options = Options { config: lab::ssh_config_for(&target.host), ..Options::default() };
+        let options = Options {
+            config: lab::ssh_config_for(&target.host),
+            ..Options::default()
+        };
         let connection = Arc::new(Connection::connect(target, &options).await?);
-        Ok(Self { target: target.clone(), options, connection })
+        Ok(Self {
+            target: target.clone(),
+            options,
+            connection,
+        })
     }
 
     /// Connects anew, so that what comes over it proves that the host still takes logins.
     pub(super) async fn again(&self) -> Result<Self, SshError> {
         Self::connect(&self.target).await
+    }
+
+    /// Opens a port on the host that leads to `to` here.
+    pub(super) async fn tunnel(&self, to: SocketAddr) -> Result<Tunnel, SshError> {
+        Connection::reverse_tunnel(&self.target, &self.options, to).await
     }
 
     /// Returns the host's name.

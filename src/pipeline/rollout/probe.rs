@@ -26,8 +26,19 @@ pub(super) struct Prober {
 }
 
 impl Prober {
-    pub(super) fn new(target: SshTarget, options: Options, container: String, probe: Probe) -> Self {
-        Self { target, options, container, probe, way: None }
+    pub(super) fn new(
+        target: SshTarget,
+        options: Options,
+        container: String,
+        probe: Probe,
+    ) -> Self {
+        Self {
+            target,
+            options,
+            container,
+            probe,
+            way: None,
+        }
     }
 
     /// Asks once. Returns why the container is not well, if it is not.
@@ -51,8 +62,13 @@ impl Prober {
             }
             Probe::Tcp { port } => tcp(self.way_to(host, port).await?).await,
             Probe::Exec { command } => {
-                let request = Request::new(container::exec(&self.container, &command)).as_root().within(PATIENCE);
-                let done = host.run(request, &mut |_, _| {}).await.map_err(|error| error.to_string())?;
+                let request = Request::new(container::exec(&self.container, &command))
+                    .as_root()
+                    .within(PATIENCE);
+                let done = host
+                    .run(request, &mut |_, _| {})
+                    .await
+                    .map_err(|error| error.to_string())?;
                 match done.exit {
                     Exit::Code(0) => Ok(()),
                     exit => Err(format!("{exit}: {}", last_line(&done.stderr, &done.stdout))),
@@ -61,14 +77,28 @@ impl Prober {
         }
     }
 
-    async fn way_to(&mut self, host: &Connection, port: u16) -> Result<std::net::SocketAddr, String> {
+    async fn way_to(
+        &mut self,
+        host: &Connection,
+        port: u16,
+    ) -> Result<std::net::SocketAddr, String> {
         if let Some(way) = &self.way {
             return Ok(way.local);
         }
-        let request = Request::new(container::address(&self.container)).as_root().within(PATIENCE);
-        let done = host.run(request, &mut |_, _| {}).await.map_err(|error| error.to_string())?;
+        let request = Request::new(container::address(&self.container))
+            .as_root()
+            .within(PATIENCE);
+        let done = host
+            .run(request, &mut |_, _| {})
+            .await
+            .map_err(|error| error.to_string())?;
         // A container on the host's own network has no address of its own.
-        let address = done.stdout.split_whitespace().next().unwrap_or("127.0.0.1").to_owned();
+        let address = done
+            .stdout
+            .split_whitespace()
+            .next()
+            .unwrap_or("127.0.0.1")
+            .to_owned();
         if done.exit != Exit::Code(0) {
             return Err("there is no such container".to_owned());
         }
@@ -79,12 +109,22 @@ impl Prober {
 }
 
 async fn http(url: &str, port: u16) -> Result<(), String> {
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .build();
     let client = client.map_err(|error| error.to_string())?;
     let request = client.get(url).header("host", format!("localhost:{port}"));
-    let answer = request.send().await.map_err(|_| format!("no HTTP answer on port {port}"))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|_| format!("no HTTP answer on port {port}"))?;
     let status = answer.status();
-    if status.is_success() || status.is_redirection() { Ok(()) } else { Err(format!("HTTP {status}")) }
+    if status.is_success() || status.is_redirection() {
+        Ok(())
+    } else {
+        Err(format!("HTTP {status}"))
+    }
 }
 
 async fn tcp(local: std::net::SocketAddr) -> Result<(), String> {
@@ -98,6 +138,9 @@ async fn tcp(local: std::net::SocketAddr) -> Result<(), String> {
 }
 
 fn last_line(stderr: &str, stdout: &str) -> String {
-    let lines = stderr.lines().chain(stdout.lines());
-    lines.rfind(|line| !line.trim().is_empty()).unwrap_or("no output").to_owned()
+    let mut lines = stderr.lines().chain(stdout.lines());
+    lines
+        .rfind(|line| !line.trim().is_empty())
+        .unwrap_or("no output")
+        .to_owned()
 }

@@ -47,6 +47,22 @@ impl Blobs {
             .map_or(Ok(()), |missing| Err(*missing))
     }
 
+    /// Returns how many bytes are kept under a digest.
+    #[must_use]
+    pub fn size(&self, digest: &Digest) -> Option<u64> {
+        fs::metadata(self.path(digest)).ok().map(|meta| meta.len())
+    }
+
+    /// Reads kept bytes.
+    ///
+    /// # Errors
+    ///
+    /// If they are not kept, or cannot be read.
+    pub fn read(&self, digest: &Digest) -> Result<Vec<u8>, BlobError> {
+        let path = self.path(digest);
+        fs::read(&path).map_err(|source| BlobError::File { path, source })
+    }
+
     /// Keeps some bytes and returns their digest.
     ///
     /// # Errors

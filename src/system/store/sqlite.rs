@@ -442,6 +442,7 @@ mod tests {
             environment: "staging".parse().unwrap(),
             release: "0123456789ab".parse().unwrap(),
             hosts: BTreeMap::new(),
+            back: false,
             outcome: None,
             provenance: provenance(),
             at: Timestamp(7),

@@ -168,6 +168,7 @@ fn has(input: &PlanInput<'_>, host: &HostName, unit: &UnitName) -> bool {
 pub fn fingerprint(hosts: &[HostName], fleet: &Fleet) -> Digest {
     let unit = |(name, state): (&UnitName, &UnitState)| {
         let UnitState {
+            kind: _,
             load,
             active,
             sub: _,
