@@ -1,9 +1,12 @@
 //! The stages: read, plan, carry out, record. One file each, all telling what they do as events.
 
+pub mod build;
 mod events;
 pub mod lab;
 pub mod project;
 pub mod read;
 pub mod rollout;
+mod tools;
 
 pub use events::{Events, Running};
+pub use tools::Tools;

@@ -12,7 +12,7 @@ mod written;
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
-pub use image::Tags;
+pub use image::{Tags, full};
 pub use resolve::{Resolved, Surroundings, resolve};
 pub use service::{
     Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,

@@ -51,8 +51,8 @@ pub struct Wanted {
     pub ingredients: BTreeMap<String, Digest>,
     /// The digest of all ingredients.
     pub fingerprint: Digest,
-    /// The services whose images have to be built before, each by the first of its services.
-    pub after: BTreeSet<ServiceName>,
+    /// The bases that the cluster builds: reference to the first of the services whose image it is.
+    pub parents: BTreeMap<String, ServiceName>,
     /// What its external bases are expected to be.
     pub bases: BTreeMap<String, ImageIdentity>,
     /// External bases of which nothing is known yet.
@@ -182,14 +182,15 @@ fn combine(
     if let Some(target) = target {
         ingredients.insert("target".to_owned(), Digest::of(target));
     }
-    let (mut after, mut bases, mut unknown) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
+    let mut parents = BTreeMap::new();
+    let (mut bases, mut unknown) = (BTreeMap::new(), BTreeSet::new());
     for reference in references {
         let digest = match origin(cluster, reference) {
             Origin::Scratch => continue,
             Origin::Service(parent) => {
                 let parent = before.iter().find(|image| image.services.contains(parent));
                 parent.map(|parent| {
-                    after.insert(parent.services[0].clone());
+                    parents.insert(reference.clone(), parent.services[0].clone());
                     parent.fingerprint
                 })
             }
@@ -213,7 +214,7 @@ fn combine(
         tags: tags(cluster, name),
         ingredients,
         fingerprint,
-        after,
+        parents,
         bases,
         unknown,
     }

@@ -109,6 +109,33 @@ impl Ledger {
         .await
     }
 
+    /// Returns the latest build of a service, whatever its fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub async fn last_build(
+        &self,
+        service: &ServiceName,
+    ) -> Result<Option<BuildRecord>, StoreError> {
+        let query =
+            "SELECT record FROM build WHERE cluster = $1 AND service = $2 ORDER BY id DESC LIMIT 1";
+        let query = sqlx::query_scalar(query).bind(self.cluster);
+        self.one(query.bind(service.as_str())).await
+    }
+
+    /// Returns the latest verdict of a test, whatever its fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub async fn last_test(&self, test: &TestName) -> Result<Option<TestRecord>, StoreError> {
+        let query =
+            "SELECT record FROM test WHERE cluster = $1 AND test = $2 ORDER BY id DESC LIMIT 1";
+        let query = sqlx::query_scalar(query).bind(self.cluster);
+        self.one(query.bind(test.as_str())).await
+    }
+
     /// Appends a build.
     ///
     /// # Errors

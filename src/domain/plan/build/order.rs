@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::cluster::{Cluster, Source};
+use crate::domain::cluster::{Cluster, Source, full};
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::ServiceName;
 
@@ -61,7 +61,7 @@ pub fn origin<'c>(cluster: &'c Cluster, reference: &'c str) -> Origin<'c> {
         matches!(cluster.services[*service].source, Source::Build(_))
             && tags(cluster, service)
                 .iter()
-                .any(|tag| whole(tag) == whole(reference))
+                .any(|tag| full(tag) == full(reference))
     };
     match cluster.services.keys().find(builds) {
         Some(service) => Origin::Service(service),
@@ -76,26 +76,6 @@ pub fn image_of<'c>(cluster: &'c Cluster, service: &'c ServiceName) -> Origin<'c
         Source::Build(_) => Origin::Service(service),
         Source::Image(reference) => origin(cluster, reference),
     }
-}
-
-/// Writes a reference out as the engine does: `debian` is `docker.io/library/debian:latest`.
-fn whole(reference: &str) -> String {
-    let (first, rest) = reference.split_once('/').unwrap_or(("", reference));
-    let names_registry = first.contains(['.', ':']) || first == "localhost";
-    let path = if names_registry { rest } else { reference };
-    let registry = if names_registry { first } else { "docker.io" };
-    let path = if registry == "docker.io" && !path.contains('/') {
-        format!("library/{path}")
-    } else {
-        path.to_owned()
-    };
-    let tagged = path.contains('@')
-        || path
-            .rsplit('/')
-            .next()
-            .is_some_and(|name| name.contains(':'));
-    let tag = if tagged { "" } else { ":latest" };
-    format!("{registry}/{path}{tag}")
 }
 
 /// Returns the services whose images are wanted, after those that they are built from. None wanted means all.

@@ -122,8 +122,11 @@ fn what_is_built_from_another_comes_after_it() {
         .map(|image| image.services[0].as_str())
         .collect();
     assert_eq!(order, ["base", "api", "worker"]);
-    assert_eq!(images[1].after, [name("base")].into());
-    assert_eq!(images[2].after, [name("api")].into());
+    let parents: Vec<_> = images
+        .iter()
+        .map(|image| image.parents.values().cloned().collect::<Vec<_>>())
+        .collect();
+    assert_eq!(parents, [vec![], vec![name("base")], vec![name("api")]]);
     assert_eq!(images[0].bases.len(), 1);
 }
 

@@ -1,0 +1,142 @@
+//! What can go wrong with building.
+
+use crate::domain::failure::{Explain, Kind};
+use crate::domain::name::ServiceName;
+use crate::domain::plan::build::Circle;
+use crate::system::checkout::CheckoutError;
+use crate::system::engine::EngineError;
+use crate::system::store::StoreError;
+
+/// What can go wrong with building.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no such service.
+    #[error("there is no service {service}")]
+    UnknownService {
+        /// As asked for.
+        service: ServiceName,
+        /// Those that there are.
+        known: Vec<ServiceName>,
+    },
+    /// Images are built from each other in a circle.
+    #[error(transparent)]
+    Circle(#[from] Circle),
+    /// What a build may read cannot be read.
+    #[error("failed to read what service {service} is built from")]
+    Context {
+        /// Whose image it is.
+        service: ServiceName,
+        /// Why.
+        #[source]
+        source: CheckoutError,
+    },
+    /// A build failed.
+    #[error("failed to build {service}")]
+    Build {
+        /// Whose image it is.
+        service: ServiceName,
+        /// The frontend that the Dockerfile's `# syntax=` line asks for.
+        syntax: Option<String>,
+        /// Why.
+        #[source]
+        source: EngineError,
+    },
+    /// An image that is not built here is not to be had.
+    #[error("image {image}, which {} {}, is neither on the engine nor to be had", list(.services), needs(.services))]
+    External {
+        /// Its reference.
+        image: String,
+        /// Who needs it.
+        services: Vec<ServiceName>,
+        /// Why.
+        #[source]
+        source: EngineError,
+    },
+    /// Another process gave a base image's name to another image meanwhile.
+    #[error("{base}, which {service} is built from, became another image while it was in use")]
+    BaseMoved {
+        /// The reference.
+        base: String,
+        /// What is built from it.
+        service: ServiceName,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user asked for an end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+fn list(services: &[ServiceName]) -> String {
+    let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
+    names.join(", ")
+}
+
+fn needs(services: &[ServiceName]) -> &'static str {
+    if services.len() == 1 { "needs" } else { "need" }
+}
+
+impl Explain for BuildError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownService { .. } => Kind::Invalid,
+            Self::Circle(source) => source.kind(),
+            Self::Context { source, .. } => source.kind(),
+            Self::Engine(source) => source.kind(),
+            Self::Store(source) => source.kind(),
+            Self::Build { .. } | Self::External { .. } | Self::BaseMoved { .. } => Kind::Failed,
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::UnknownService { known, .. } => vec![format!("services are: {}", list(known))],
+            Self::Circle(source) => source.hints(),
+            Self::Context { source, .. } => source.hints(),
+            Self::Build {
+                syntax: Some(frontend),
+                ..
+            } => vec![format!(
+                "the Dockerfile's `# syntax=` line makes the engine fetch {frontend}; without its registry, remove that line"
+            )],
+            Self::Build { syntax: None, .. } => Vec::new(),
+            Self::External { image, source, .. } => {
+                let mut hints = source.hints();
+                hints.push(format!(
+                    "if it is made elsewhere (`make base-images`, `docker build -t {image} …`), make it first: what is on the engine is not pulled"
+                ));
+                hints
+            }
+            Self::BaseMoved { .. } => {
+                vec![
+                    "run it again; another build or pull on the same engine gave the name away"
+                        .to_owned(),
+                ]
+            }
+            Self::Engine(source) => source.hints(),
+            Self::Store(source) => source.hints(),
+            Self::Interrupted => {
+                vec!["nothing is left running; run it again to continue".to_owned()]
+            }
+        }
+    }
+}
+
+/// Says an error with all its causes on one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.split('\n').next().unwrap_or_default().to_owned()
+}

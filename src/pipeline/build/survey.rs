@@ -1,0 +1,131 @@
+//! What there is to build, decided from what is on disk, on the engine and in the ledger. Nothing is changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::external::{standing, uses};
+use super::{BuildError, check};
+use crate::domain::cluster::{Cluster, Source};
+use crate::domain::ledger::ImageIdentity;
+use crate::domain::name::ServiceName;
+use crate::domain::plan::build::{
+    Content, Decision, Found, Past, Plan, Wanted, closure, plan, wanted,
+};
+use crate::pipeline::Tools;
+use crate::system::checkout::Context;
+
+/// What there is to build.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// What is done about each image, and why.
+    pub plan: Plan,
+    /// The images of services that only name theirs, as far as they are on the engine.
+    pub named: BTreeMap<ServiceName, ImageIdentity>,
+    /// What each build may read.
+    pub(super) contexts: BTreeMap<ServiceName, Context>,
+}
+
+impl Survey {
+    /// Returns the images that are there as they would be built now, and those that services only name.
+    #[must_use]
+    pub fn present(&self, cluster: &Cluster) -> BTreeMap<ServiceName, ImageIdentity> {
+        let mut images = self.named.clone();
+        for step in &self.plan.steps {
+            if let Decision::Keep(identity) = &step.decision {
+                let services = step.image.services.iter();
+                images.extend(services.map(|service| (service.clone(), identity.clone())));
+            }
+        }
+        super::of_services(cluster, &BTreeSet::new(), &images)
+    }
+}
+
+/// Finds out what there is to build for these services, or for all if none is named.
+///
+/// # Errors
+///
+/// If a context cannot be read, or engine or ledger cannot be asked.
+pub async fn survey(
+    tools: &Tools,
+    cluster: &Cluster,
+    services: &BTreeSet<ServiceName>,
+    no_cache: bool,
+) -> Result<Survey, BuildError> {
+    check(cluster, services)?;
+    let contexts = contexts(tools, cluster, services).await?;
+    let mut found = Found::default();
+    for (name, context) in &contexts {
+        let content = Content {
+            context: context.entries.digest(),
+            dockerfile: context.dockerfile_digest,
+        };
+        found.contents.insert(name.clone(), content);
+    }
+    let mut named = BTreeMap::new();
+    for (reference, used) in uses(cluster, services)? {
+        let Some(identity) = standing(tools, &reference, &used).await?.identity() else {
+            continue;
+        };
+        named.extend(
+            used.run_by
+                .into_iter()
+                .map(|service| (service, identity.clone())),
+        );
+        found.externals.insert(reference, identity);
+    }
+    let images = wanted(cluster, services, &found)?;
+    let past = past(tools, &images).await?;
+    let built = images.iter().filter_map(|image| {
+        let past = image
+            .services
+            .iter()
+            .find_map(|service| past.get(service)?.same.as_ref());
+        Some((past?.identity.clone(), image.tags.first()?.clone()))
+    });
+    let present = tools.engine.present(&built.collect::<Vec<_>>()).await?;
+    let plan = plan(images, &past, &present, no_cache);
+    Ok(Survey {
+        plan,
+        named,
+        contexts,
+    })
+}
+
+async fn contexts(
+    tools: &Tools,
+    cluster: &Cluster,
+    services: &BTreeSet<ServiceName>,
+) -> Result<BTreeMap<ServiceName, Context>, BuildError> {
+    let mut contexts = BTreeMap::new();
+    for name in closure(cluster, services)? {
+        let Source::Build(build) = &cluster.services[name].source else {
+            continue;
+        };
+        let (checkout, build) = (tools.checkout.clone(), build.clone());
+        // Hashing a large folder takes a while; interruption and progress go on meanwhile.
+        let read = tokio::task::spawn_blocking(move || checkout.context(&build)).await;
+        let context = match read {
+            Ok(context) => context.map_err(|source| BuildError::Context {
+                service: name.clone(),
+                source,
+            })?,
+            Err(_) => return Err(BuildError::Interrupted),
+        };
+        contexts.insert(name.clone(), context);
+    }
+    Ok(contexts)
+}
+
+async fn past(tools: &Tools, images: &[Wanted]) -> Result<BTreeMap<ServiceName, Past>, BuildError> {
+    let mut past = BTreeMap::new();
+    for image in images {
+        for service in &image.services {
+            let same = tools.ledger.build(service, &image.fingerprint).await?;
+            let last = match same {
+                Some(_) => None,
+                None => tools.ledger.last_build(service).await?,
+            };
+            past.insert(service.clone(), Past { same, last });
+        }
+    }
+    Ok(past)
+}

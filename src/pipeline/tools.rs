@@ -1,0 +1,55 @@
+//! What the stages that build and test work with.
+
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Events;
+use super::project::Project;
+use crate::domain::ledger::Provenance;
+use crate::system::checkout::Checkout;
+use crate::system::engine::{Engine, Run};
+use crate::system::store::Ledger;
+
+/// What the stages that build and test work with.
+#[derive(Debug, Clone)]
+pub struct Tools {
+    /// Where images are built and containers run.
+    pub engine: Engine,
+    /// The repository.
+    pub checkout: Checkout,
+    /// From which tree everything comes.
+    pub provenance: Provenance,
+    /// The record.
+    pub ledger: Ledger,
+    /// The folder that logs are kept in.
+    pub logs: PathBuf,
+    /// This run, whose labels everything carries that is made on the engine.
+    pub run: Run,
+    /// Where they tell what happens.
+    pub events: Events,
+    /// Asks for an orderly end.
+    pub interrupt: CancellationToken,
+}
+
+impl Tools {
+    /// Begins a run on a project.
+    #[must_use]
+    pub fn new(
+        project: &Project,
+        engine: Engine,
+        events: Events,
+        interrupt: CancellationToken,
+    ) -> Self {
+        Self {
+            engine,
+            checkout: project.checkout.clone(),
+            provenance: project.provenance.clone(),
+            ledger: project.ledger.clone(),
+            logs: project.logs.clone(),
+            run: Run::begin(&project.cluster.name),
+            events,
+            interrupt,
+        }
+    }
+}
