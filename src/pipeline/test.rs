@@ -1,0 +1,206 @@
+//! Testing: what has no green verdict is run, each test beside its linked services in a network of its own, and the
+//! verdict is recorded. Whatever happens, logs are kept and everything that was made is removed.
+
+mod bed;
+mod beside;
+mod error;
+mod report;
+mod run;
+mod spec;
+
+pub use error::TestError;
+pub use report::{Report, Tail, TestResult};
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use futures_util::{StreamExt, stream};
+
+use super::Tools;
+use crate::domain::cluster::Cluster;
+use crate::domain::event::{Outcome, Work};
+use crate::domain::ledger::{Asset, ImageIdentity};
+use crate::domain::name::{ServiceName, TestName};
+use crate::domain::plan::test::{Decision, Past, Plan, Step, Wanted, beside, plan, wanted};
+use run::TestRun;
+
+/// What is to be tested.
+#[derive(Debug, Clone)]
+pub struct TestRequest {
+    /// The tests; none means all.
+    pub tests: BTreeSet<TestName>,
+    /// How many tests run at a time.
+    pub jobs: usize,
+    /// Whether green fingerprints are run again.
+    pub force: bool,
+    /// Whether the containers of a failed test stay.
+    pub keep: bool,
+}
+
+/// The images and mounted files that tests see.
+#[derive(Debug, Clone)]
+pub struct Material {
+    /// The image of each service, as far as there is one.
+    pub images: BTreeMap<ServiceName, ImageIdentity>,
+    /// The mounted files.
+    pub assets: BTreeMap<PathBuf, Asset>,
+}
+
+/// Returns the services whose images are needed for these tests, or for all if none is named.
+///
+/// # Errors
+///
+/// If there is no such test.
+pub fn services(
+    cluster: &Cluster,
+    tests: &BTreeSet<TestName>,
+) -> Result<BTreeSet<ServiceName>, TestError> {
+    let mut services = BTreeSet::new();
+    for name in names(cluster, tests)? {
+        let service = &cluster.tests[name].service;
+        services.insert(service.clone());
+        services.extend(beside(cluster, service));
+    }
+    Ok(services)
+}
+
+fn names<'c>(
+    cluster: &'c Cluster,
+    tests: &BTreeSet<TestName>,
+) -> Result<Vec<&'c TestName>, TestError> {
+    if let Some(test) = tests.iter().find(|name| !cluster.tests.contains_key(*name)) {
+        return Err(TestError::UnknownTest {
+            test: test.clone(),
+            known: cluster.tests.keys().cloned().collect(),
+        });
+    }
+    let all = cluster.tests.keys();
+    Ok(all
+        .filter(|name| tests.is_empty() || tests.contains(*name))
+        .collect())
+}
+
+/// Decides which tests have to be run, and why. Nothing is changed.
+///
+/// # Errors
+///
+/// If there is no such test, an image that it needs is not known, or the ledger cannot be asked.
+pub async fn survey(
+    tools: &Tools,
+    cluster: &Cluster,
+    request: &TestRequest,
+    material: &Material,
+) -> Result<Plan, TestError> {
+    let mut tests: Vec<Wanted> = Vec::new();
+    let mut past = BTreeMap::new();
+    for name in names(cluster, &request.tests)? {
+        let test = wanted(cluster, name, &material.images, &material.assets);
+        let test = test.map_err(|service| TestError::NoImage {
+            test: name.clone(),
+            service,
+        })?;
+        let same = tools.ledger.test(name, &test.fingerprint).await?;
+        let last = match same {
+            Some(_) => None,
+            None => tools.ledger.last_test(name).await?,
+        };
+        past.insert(name.clone(), Past { same, last });
+        tests.push(test);
+    }
+    Ok(plan(tests, &past, request.force))
+}
+
+/// Runs the tests that have no green verdict. Red ones don't keep the others from running; they are in the report.
+///
+/// # Errors
+///
+/// If a test could not be carried out at all, or the user interrupts; what ran is removed before.
+pub async fn test(
+    tools: &Tools,
+    cluster: &Cluster,
+    request: &TestRequest,
+    material: &Material,
+) -> Result<Report, TestError> {
+    let plan = survey(tools, cluster, request, material).await?;
+    // The first test that cannot be carried out ends the others, too, but orderly: each removes what it made.
+    let tools = Tools {
+        interrupt: tools.interrupt.child_token(),
+        ..tools.clone()
+    };
+    let each = plan.steps.iter().map(|step| async {
+        let result = one(&tools, cluster, request, step).await;
+        if result.is_err() {
+            tools.interrupt.cancel();
+        }
+        result
+    });
+    let results: Vec<_> = stream::iter(each)
+        .buffer_unordered(request.jobs.max(1))
+        .collect()
+        .await;
+    let mut done = Vec::new();
+    let mut failure: Option<TestError> = None;
+    for result in results {
+        match result {
+            Ok(result) => done.push(result),
+            // Those that were interrupted only because another one failed are not what is told.
+            Err(error) if failure.is_none() || matches!(failure, Some(TestError::Interrupted)) => {
+                failure = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+    done.sort_by(|one, other| one.record.test.cmp(&other.record.test));
+    failure.map_or(Ok(Report { results: done }), Err)
+}
+
+async fn one(
+    tools: &Tools,
+    cluster: &Cluster,
+    request: &TestRequest,
+    step: &Step,
+) -> Result<TestResult, TestError> {
+    let running = tools.events.start(Work::Test {
+        test: step.wanted.test.clone(),
+    });
+    match &step.decision {
+        Decision::Keep(record) => {
+            let fingerprint = record.fingerprint.short();
+            running.end(Outcome::Unchanged {
+                reason: format!(
+                    "fingerprint {fingerprint} is green, log {}",
+                    record.log.display()
+                ),
+            });
+            Ok(TestResult {
+                record: record.clone(),
+                unchanged: true,
+                tails: Vec::new(),
+                kept: Vec::new(),
+            })
+        }
+        Decision::Run(reason) => {
+            running.phase(format!("running: {reason}"));
+            let run = TestRun {
+                tools,
+                cluster,
+                wanted: &step.wanted,
+                keep: request.keep,
+            };
+            let result = run.carry_out(&running).await;
+            match &result {
+                Ok(TestResult { record, .. }) => match &record.reason {
+                    None => running.end(Outcome::done("green")),
+                    Some(reason) => running.end(Outcome::Failed {
+                        reason: reason.clone(),
+                    }),
+                },
+                Err(TestError::Interrupted) => drop(running),
+                Err(error) => running.end(Outcome::Failed {
+                    reason: super::build::chain(error),
+                }),
+            }
+            result
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! What a test runs in: its network, volumes and containers, and their end.
+
+use std::path::{Path, PathBuf};
+
+use futures_util::future::join_all;
+use tokio_util::task::TaskTracker;
+
+use super::spec::{Names, container, internal, volumes};
+use super::{Tail, TestError};
+use crate::domain::cluster::{Cluster, MountSource, Test};
+use crate::domain::ledger::ImageIdentity;
+use crate::domain::name::{ServiceName, TestName};
+use crate::domain::plan::build::{Origin, image_of, tags};
+use crate::domain::plan::test::Wanted;
+use crate::pipeline::Tools;
+use crate::system::engine::{self, ContainerState, EngineError, LeftoverKind, Run};
+
+/// How often removal is tried: a container that was being made when the test ended appears late.
+const REMOVALS: usize = 3;
+
+/// What a test runs in.
+pub(super) struct Bed<'b> {
+    pub(super) tools: &'b Tools,
+    pub(super) cluster: &'b Cluster,
+    pub(super) wanted: &'b Wanted,
+    pub(super) names: Names,
+    /// Requests that make something. They are never given up half-way, so that removal finds all that was made.
+    making: TaskTracker,
+}
+
+impl<'b> Bed<'b> {
+    pub(super) fn new(
+        tools: &'b Tools,
+        cluster: &'b Cluster,
+        wanted: &'b Wanted,
+        keep: bool,
+    ) -> Self {
+        let mut labels = tools.run.labels();
+        labels.insert(Run::TEST.to_owned(), wanted.test.to_string());
+        if keep {
+            labels.insert(Run::KEPT.to_owned(), "true".to_owned());
+        }
+        let prefix = format!("longshore-{}-{}", tools.run.id, wanted.test);
+        let names = Names { prefix, labels };
+        Self {
+            tools,
+            cluster,
+            wanted,
+            names,
+            making: TaskTracker::new(),
+        }
+    }
+
+    pub(super) fn test(&self) -> &'b Test {
+        &self.cluster.tests[&self.wanted.test]
+    }
+
+    /// Returns all services of which there is a container, the test's own last.
+    pub(super) fn services(&self) -> impl Iterator<Item = &'b ServiceName> + use<'b> {
+        self.wanted
+            .beside
+            .iter()
+            .chain([&self.cluster.tests[&self.wanted.test].service])
+    }
+
+    pub(super) fn log(&self, service: &ServiceName) -> PathBuf {
+        let folder = self.tools.logs.join(self.tools.run.id.as_str());
+        folder
+            .join(self.wanted.test.as_str())
+            .join(format!("{service}.log"))
+    }
+
+    /// Makes the network and the volumes, empty.
+    pub(super) async fn prepare(&self) -> Result<(), TestError> {
+        let (engine, network, labels) = (
+            self.tools.engine.clone(),
+            self.names.network(),
+            self.names.labels.clone(),
+        );
+        let internal = internal(self.cluster, self.services());
+        self.make(async move { engine.create_network(&network, internal, &labels).await })
+            .await?;
+        for volume in volumes(self.cluster, self.services()) {
+            let (engine, volume, labels) = (
+                self.tools.engine.clone(),
+                self.names.volume(volume),
+                self.names.labels.clone(),
+            );
+            self.make(async move { engine.create_volume(&volume, &labels).await })
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Makes a service's container and copies in what it mounts from the repository.
+    pub(super) async fn create(&self, name: &ServiceName) -> Result<(), TestError> {
+        let service = &self.cluster.services[name];
+        let test = (*name == self.test().service).then(|| self.test());
+        let image = self.image(name).await?;
+        let spec = container(&self.names, name, service, image, test);
+        let engine = self.tools.engine.clone();
+        self.make(async move { engine.create_container(spec).await })
+            .await?;
+        for mount in &service.mounts {
+            let MountSource::Repository(path) = &mount.source else {
+                continue;
+            };
+            let files = self
+                .tools
+                .checkout
+                .stream_asset(path, Path::new(&mount.target));
+            let files = files.map_err(|source| TestError::Asset {
+                test: self.wanted.test.clone(),
+                service: name.clone(),
+                source,
+            })?;
+            let copied = self
+                .tools
+                .engine
+                .copy_in(&self.names.container(name), files)
+                .await;
+            copied.map_err(self.failed())?;
+        }
+        Ok(())
+    }
+
+    /// Finds the engine's id of exactly the image that the plan means.
+    async fn image(&self, name: &ServiceName) -> Result<String, TestError> {
+        let identity: &ImageIdentity = &self.wanted.images[name];
+        let tag = match image_of(self.cluster, name) {
+            Origin::Service(builder) => tags(self.cluster, builder).swap_remove(0),
+            Origin::External(reference) => reference.to_owned(),
+            Origin::Scratch => "scratch".to_owned(),
+        };
+        let found = self
+            .tools
+            .engine
+            .find(identity, &tag)
+            .await
+            .map_err(self.failed())?;
+        found
+            .map(|image| image.id)
+            .ok_or_else(|| TestError::NoImage {
+                test: self.wanted.test.clone(),
+                service: name.clone(),
+            })
+    }
+
+    pub(super) async fn state(&self, name: &ServiceName) -> Result<ContainerState, TestError> {
+        let state = self
+            .tools
+            .engine
+            .container(&self.names.container(name))
+            .await;
+        state.map_err(self.failed())
+    }
+
+    pub(super) fn failed(&self) -> impl FnOnce(EngineError) -> TestError + use<> {
+        let test: TestName = self.wanted.test.clone();
+        move |source| TestError::Engine { test, source }
+    }
+
+    async fn make(
+        &self,
+        request: impl Future<Output = Result<(), EngineError>> + Send + 'static,
+    ) -> Result<(), TestError> {
+        match self.making.spawn(request).await {
+            Ok(made) => made.map_err(self.failed()),
+            Err(_) => Err(TestError::Interrupted),
+        }
+    }
+
+    /// Keeps every container's log, and returns the last lines of these.
+    pub(super) async fn keep_logs(&self, of: &[ServiceName]) -> Vec<Tail> {
+        self.making.close();
+        self.making.wait().await;
+        let each = self.services().map(|service| async move {
+            let mut tail = engine::Tail::default();
+            let (container, path) = (self.names.container(service), self.log(service));
+            let kept = self
+                .tools
+                .engine
+                .keep_log(&container, &path, false, |line| tail.push(line))
+                .await;
+            // A container that was never made has no log; the folder that cannot be written is told below.
+            if let Err(error @ EngineError::Log { .. }) = kept {
+                self.tools
+                    .events
+                    .warn(crate::pipeline::build::chain(&error));
+            }
+            Tail {
+                service: service.clone(),
+                log: path,
+                lines: tail.lines(),
+            }
+        });
+        let tails = join_all(each).await;
+        let wanted = |tail: &Tail| of.contains(&tail.service) && !tail.lines.is_empty();
+        tails.into_iter().filter(wanted).collect()
+    }
+
+    /// Removes all that was made. What cannot be removed is told, and left to the reaper.
+    pub(super) async fn remove(&self) {
+        for _ in 0..REMOVALS {
+            let labels = [
+                (Run::RUN, self.tools.run.id.as_str()),
+                (Run::TEST, self.wanted.test.as_str()),
+            ];
+            let left = match self.tools.engine.leftovers(&labels).await {
+                Ok(left) if left.is_empty() => return,
+                Ok(left) => left,
+                Err(error) => {
+                    return self
+                        .tools
+                        .events
+                        .warn(crate::pipeline::build::chain(&error));
+                }
+            };
+            for kind in [
+                LeftoverKind::Container,
+                LeftoverKind::Network,
+                LeftoverKind::Volume,
+            ] {
+                let of_kind = left.iter().filter(|left| left.kind == kind);
+                let removed = join_all(of_kind.map(|left| self.tools.engine.remove(left))).await;
+                for error in removed.into_iter().filter_map(Result::err) {
+                    self.tools
+                        .events
+                        .warn(crate::pipeline::build::chain(&error));
+                }
+            }
+        }
+    }
+}

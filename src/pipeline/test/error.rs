@@ -1,0 +1,84 @@
+//! Why a test could not be carried out. A red test is no error; see [`super::Report`].
+
+use crate::domain::failure::{Explain, Kind};
+use crate::domain::name::{ServiceName, TestName};
+use crate::system::checkout::CheckoutError;
+use crate::system::engine::EngineError;
+use crate::system::store::StoreError;
+
+/// Why a test could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum TestError {
+    /// There is no such test.
+    #[error("there is no test {test}")]
+    UnknownTest {
+        /// As asked for.
+        test: TestName,
+        /// Those that there are.
+        known: Vec<TestName>,
+    },
+    /// An image that it needs was neither built nor pulled.
+    #[error("the image of {service}, which test {test} needs, is not there")]
+    NoImage {
+        /// The test.
+        test: TestName,
+        /// The service.
+        service: ServiceName,
+    },
+    /// Files that it needs cannot be read.
+    #[error("failed to read what service {service} mounts in test {test}")]
+    Asset {
+        /// The test.
+        test: TestName,
+        /// The service.
+        service: ServiceName,
+        /// Why.
+        #[source]
+        source: CheckoutError,
+    },
+    /// The engine failed.
+    #[error("failed to carry out test {test}")]
+    Engine {
+        /// The test.
+        test: TestName,
+        /// Why.
+        #[source]
+        source: EngineError,
+    },
+    /// The ledger failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The user asked for an end.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Explain for TestError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownTest { .. } => Kind::Invalid,
+            Self::NoImage { .. } => Kind::Failed,
+            Self::Asset { source, .. } => source.kind(),
+            Self::Engine { source, .. } => source.kind(),
+            Self::Store(source) => source.kind(),
+            Self::Interrupted => Kind::Interrupted,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::UnknownTest { known, .. } if known.is_empty() => {
+                vec!["there are none: name one under `tests:` in longshore.yaml, or give a service the profile `test`".to_owned()]
+            }
+            Self::UnknownTest { known, .. } => {
+                let known: Vec<_> = known.iter().map(TestName::as_str).collect();
+                vec![format!("tests are: {}", known.join(", "))]
+            }
+            Self::NoImage { service, .. } => vec![format!("`longshore build {service}`")],
+            Self::Asset { source, .. } => source.hints(),
+            Self::Engine { source, .. } => source.hints(),
+            Self::Store(source) => source.hints(),
+            Self::Interrupted => vec!["what ran has been removed, and its logs kept".to_owned()],
+        }
+    }
+}

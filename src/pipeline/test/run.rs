@@ -1,0 +1,165 @@
+//! One test, from its network to its verdict.
+
+use super::bed::Bed;
+use super::beside::{Beside, Fault, start};
+use super::{TestError, TestResult};
+use crate::domain::cluster::Cluster;
+use crate::domain::ledger::{TestRecord, Verdict};
+use crate::domain::name::ServiceName;
+use crate::domain::plan::test::Wanted;
+use crate::pipeline::{Running, Tools};
+use crate::system::clock;
+
+/// One test that is to be run.
+pub(super) struct TestRun<'r> {
+    pub(super) tools: &'r Tools,
+    pub(super) cluster: &'r Cluster,
+    pub(super) wanted: &'r Wanted,
+    pub(super) keep: bool,
+}
+
+/// How it ended.
+struct End {
+    verdict: Verdict,
+    reason: Option<String>,
+    exit_code: Option<i64>,
+    /// Who is why it is red, if not the test itself.
+    culprit: Option<ServiceName>,
+}
+
+impl TestRun<'_> {
+    /// Runs the test and records its verdict. What it made is removed, however it ends.
+    pub(super) async fn carry_out(&self, running: &Running) -> Result<TestResult, TestError> {
+        let bed = Bed::new(self.tools, self.cluster, self.wanted, self.keep);
+        let since = clock::instant();
+        let end = tokio::select! {
+            biased;
+            () = self.tools.interrupt.cancelled() => Err(TestError::Interrupted),
+            end = self.run(&bed, running) => end,
+        };
+        let elapsed = clock::instant().duration_since(since);
+        let red = matches!(&end, Ok(end) if end.verdict == Verdict::Red);
+        let test_service = bed.test().service.clone();
+        let culprit = end.as_ref().ok().and_then(|end| end.culprit.clone());
+        let shown: Vec<_> = [test_service.clone()]
+            .into_iter()
+            .chain(culprit)
+            .filter(|_| red)
+            .collect();
+        running.phase("keeping logs");
+        let tails = bed.keep_logs(&shown).await;
+        let kept = if self.keep && red {
+            bed.services()
+                .map(|service| bed.names.container(service))
+                .collect()
+        } else {
+            running.phase("removing its containers");
+            bed.remove().await;
+            Vec::new()
+        };
+        let End {
+            verdict,
+            reason,
+            exit_code,
+            ..
+        } = end?;
+        let record = TestRecord {
+            test: self.wanted.test.clone(),
+            fingerprint: self.wanted.fingerprint,
+            verdict,
+            reason,
+            exit_code,
+            images: self.wanted.images.clone(),
+            log: bed.log(&test_service),
+            provenance: self.tools.provenance.clone(),
+            at: clock::now(),
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        };
+        self.tools.ledger.append_test(&record).await?;
+        Ok(TestResult {
+            record,
+            unchanged: false,
+            tails,
+            kept,
+        })
+    }
+
+    async fn run(&self, bed: &Bed<'_>, running: &Running) -> Result<End, TestError> {
+        bed.prepare().await?;
+        let beside = Beside::new(bed);
+        let ended = async {
+            beside.start(running).await?;
+            running.phase("running");
+            start(bed, &bed.test().service).await?;
+            self.until_end(bed, &beside, running).await
+        };
+        match ended.await {
+            Ok(end) => Ok(end),
+            Err(Fault::Broken(error)) => Err(error),
+            Err(Fault::Red { service, reason }) => Ok(End {
+                verdict: Verdict::Red,
+                reason: Some(format!("{service} {reason}")),
+                exit_code: None,
+                culprit: (service != bed.test().service).then_some(service),
+            }),
+        }
+    }
+
+    async fn until_end(
+        &self,
+        bed: &Bed<'_>,
+        beside: &Beside<'_>,
+        running: &Running,
+    ) -> Result<End, Fault> {
+        let container = bed.names.container(&bed.test().service);
+        let log = bed.log(&bed.test().service);
+        let told = self
+            .tools
+            .engine
+            .keep_log(&container, &log, true, |line| running.log(line));
+        let ended = async {
+            // A log that cannot be followed, by an engine with another log driver, is no reason not to run.
+            let (ended, _) = tokio::join!(self.tools.engine.wait_container(&container), told);
+            ended.map_err(bed.failed()).map_err(Fault::from)
+        };
+        let timeout = bed.test().timeout;
+        let code = tokio::select! {
+            ended = tokio::time::timeout(timeout, ended) => ended,
+            fault = beside.fault() => return Err(fault),
+        };
+        let Ok(code) = code else {
+            let killed = self.tools.engine.kill_container(&container).await;
+            killed.map_err(bed.failed())?;
+            let reason = format!("did not end within its timeout of {}", words(timeout));
+            return Ok(End {
+                verdict: Verdict::Red,
+                reason: Some(reason),
+                exit_code: None,
+                culprit: None,
+            });
+        };
+        let code = code?;
+        // What died in the test's last moment was not seen yet.
+        beside.look().await?;
+        let verdict = if code == 0 {
+            Verdict::Green
+        } else {
+            Verdict::Red
+        };
+        let reason = (code != 0).then(|| format!("exit code {code}"));
+        Ok(End {
+            verdict,
+            reason,
+            exit_code: Some(code),
+            culprit: None,
+        })
+    }
+}
+
+fn words(time: std::time::Duration) -> String {
+    match time.as_secs() {
+        0 => format!("{} ms", time.as_millis()),
+        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}

@@ -1,0 +1,127 @@
+//! How a service's container is made for a test.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::cluster::{Cluster, MountSource, Restart, Service, Test};
+use crate::domain::name::{ServiceName, VolumeName};
+use crate::system::engine::{ContainerSpec, Endpoint, Mounted, MountedFrom};
+
+/// Labels of ours that a definition may use but does not get to set on a container.
+const OURS: &str = "dev.longshore.";
+
+/// The names that a test's objects have on the engine.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    /// What they all begin with; holds run and test, so that parallel runs never meet.
+    pub(super) prefix: String,
+    /// The labels that they all have.
+    pub(super) labels: BTreeMap<String, String>,
+}
+
+impl Names {
+    pub(super) fn network(&self) -> String {
+        self.prefix.clone()
+    }
+
+    pub(super) fn container(&self, service: &ServiceName) -> String {
+        format!("{}-{service}", self.prefix)
+    }
+
+    pub(super) fn volume(&self, volume: &VolumeName) -> String {
+        format!("{}_{volume}", self.prefix)
+    }
+}
+
+/// Says how a service's container is made. `test` is given for the test's own container, which alone has `TEST=1` and
+/// the test's command. Nothing is published; `container_name`, `hostname` and the like of other runs cannot be met.
+pub(super) fn container(
+    names: &Names,
+    name: &ServiceName,
+    service: &Service,
+    image: String,
+    test: Option<&Test>,
+) -> ContainerSpec {
+    let mut environment = service.environment.clone();
+    if test.is_some() {
+        environment.insert("TEST".to_owned(), "1".to_owned());
+    }
+    let command = test.and_then(|test| test.command.clone());
+    let mut labels = service.labels.clone();
+    labels.retain(|label, _| !label.starts_with(OURS));
+    labels.extend(names.labels.clone());
+    let declared = service.networks.values().flatten().map(ToString::to_string);
+    let links = service.link_aliases();
+    ContainerSpec {
+        name: names.container(name),
+        image,
+        command: command.or_else(|| service.command.clone()),
+        entrypoint: service.entrypoint.clone(),
+        environment,
+        user: service.user.clone(),
+        working_dir: service.working_dir.clone(),
+        labels,
+        healthcheck: service.healthcheck.clone(),
+        restart: if test.is_some() {
+            Restart::No
+        } else {
+            service.restart
+        },
+        mounts: service
+            .mounts
+            .iter()
+            .filter_map(|mount| {
+                let from = match &mount.source {
+                    MountSource::Volume(volume) => MountedFrom::Volume(names.volume(volume)),
+                    MountSource::Anonymous => MountedFrom::Anonymous,
+                    MountSource::HostPath(path) => MountedFrom::Host(path.display().to_string()),
+                    // Copied in, as the engine may be on another machine.
+                    MountSource::Repository(_) => return None,
+                };
+                Some(Mounted {
+                    from,
+                    target: mount.target.clone(),
+                    read_only: mount.read_only,
+                })
+            })
+            .collect(),
+        endpoint: Endpoint {
+            network: names.network(),
+            aliases: declared.chain([name.to_string()]).collect(),
+            links: links
+                .map(|(alias, service)| (alias.to_string(), names.container(service)))
+                .collect(),
+        },
+    }
+}
+
+/// Returns the named volumes that these services mount.
+pub(super) fn volumes<'c>(
+    cluster: &'c Cluster,
+    services: impl Iterator<Item = &'c ServiceName>,
+) -> BTreeSet<&'c VolumeName> {
+    let mounts = services.flat_map(|service| &cluster.services[service].mounts);
+    mounts
+        .filter_map(|mount| match &mount.source {
+            MountSource::Volume(volume) => Some(volume),
+            MountSource::Anonymous | MountSource::Repository(_) | MountSource::HostPath(_) => None,
+        })
+        .collect()
+}
+
+/// Tells whether the network has no way out: every network that these services name is internal.
+pub(super) fn internal<'c>(
+    cluster: &'c Cluster,
+    services: impl Iterator<Item = &'c ServiceName>,
+) -> bool {
+    let mut services = services
+        .map(|service| &cluster.services[service].networks)
+        .peekable();
+    let is_internal = |name| {
+        cluster
+            .networks
+            .get(name)
+            .is_some_and(|network| network.internal)
+    };
+    services.peek().is_some()
+        && services.all(|networks| !networks.is_empty() && networks.keys().all(is_internal))
+}
