@@ -86,6 +86,12 @@ pub enum Command {
     Config,
     /// Print which service needs which, and why
     Graph(super::graph::Arguments),
+    /// Build images in dependency order
+    Build(super::build::Arguments),
+    /// Run tests with their linked containers; builds first what is stale
+    Test(super::test::Arguments),
+    /// Remove what killed runs left
+    Gc(super::gc::Arguments),
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
     /// Show builds, tests, releases and deployments: who, when, commit, verdict

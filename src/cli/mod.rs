@@ -3,11 +3,13 @@
 //! Standard output is the result, standard error is the telling. Nothing below this layer prints.
 
 mod args;
+mod build;
 mod check;
 mod completions;
 mod config;
 mod context;
 mod failure;
+mod gc;
 mod graph;
 mod history;
 mod lab;
@@ -16,6 +18,8 @@ mod output;
 mod reporter;
 mod start;
 mod table;
+mod test;
+mod workshop;
 
 pub use args::Cli;
 pub use context::Context;

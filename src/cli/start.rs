@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
-use super::{check, completions, config, graph, history, lab, man};
+use super::{build, check, completions, config, gc, graph, history, lab, man, test};
 use crate::domain::failure::Kind;
 
 /// Runs the program.
@@ -51,6 +51,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Check => check::run(context),
         Command::Config => config::run(context),
         Command::Graph(arguments) => graph::run(context, &arguments),
+        Command::Build(arguments) => build::run(context, arguments).await,
+        Command::Test(arguments) => test::run(context, arguments).await,
+        Command::Gc(arguments) => gc::run(context, &arguments).await,
         Command::Lab(arguments) => lab::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments).await,
         Command::Completions(arguments) => completions::run(context, &arguments),

@@ -12,6 +12,7 @@ pub mod checkout;
 pub mod clock;
 pub mod engine;
 pub mod environment;
+pub mod files;
 pub mod lab;
 pub mod loader;
 pub mod process;

@@ -1,0 +1,46 @@
+//! What `build` and `test` have in common: an engine, what killed runs left on it removed, and an end on request.
+
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+use super::context::Context;
+use super::failure::Failure;
+use crate::domain::failure::Kind;
+use crate::pipeline::project::Project;
+use crate::pipeline::reap::{Reach, reap};
+use crate::pipeline::{Events, Tools};
+use crate::system::engine::Engine;
+
+/// Returns how much runs at a time: what is asked for, else as much as there are processors.
+pub(super) fn jobs(asked: Option<NonZeroUsize>) -> usize {
+    let jobs = asked.or_else(|| available_parallelism().ok());
+    jobs.map_or(1, NonZeroUsize::get)
+}
+
+/// Does work on a project with an engine, from which what killed runs left is removed before.
+///
+/// # Errors
+///
+/// If no engine answers, the work fails, or the user asks twice for an end.
+pub(super) async fn work<T>(
+    context: &Context,
+    project: &Project,
+    work: impl AsyncFnOnce(Tools) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let engine = Engine::connect().await?;
+    let done = async |events: Events| {
+        reap(&engine, &events, Reach::Forgotten).await?;
+        let interrupt = context.interrupt.first.clone();
+        work(Tools::new(project, engine.clone(), events, interrupt)).await
+    };
+    let at_once = Failure::new(
+        Kind::Interrupted,
+        "interrupted twice; what was running is left behind",
+    )
+    .hint("the next run removes it, or `longshore gc` does");
+    tokio::select! {
+        biased;
+        done = context.show(done) => done,
+        () = context.interrupt.second.cancelled() => Err(at_once),
+    }
+}

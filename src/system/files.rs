@@ -1,0 +1,41 @@
+//! Files that a person asked for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::domain::failure::{Explain, Kind};
+
+/// A file could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to write {}", path.display())]
+pub struct WriteError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Explain for WriteError {
+    fn kind(&self) -> Kind {
+        Kind::Failed
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec![
+            "check that its folder exists, that you may write there and that the disk has room"
+                .to_owned(),
+        ]
+    }
+}
+
+/// Writes a file, replacing it.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), WriteError> {
+    fs::write(path, content).map_err(|source| WriteError {
+        path: path.to_owned(),
+        source,
+    })
+}
