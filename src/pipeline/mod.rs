@@ -5,8 +5,8 @@ mod events;
 pub mod lab;
 pub mod project;
 pub mod read;
-pub mod rollout;
 pub mod reap;
+pub mod rollout;
 pub mod test;
 mod tools;
 

@@ -45,11 +45,10 @@ pub(super) async fn carry_out(job: Arc<Job>, stops: &Stops) -> Outcome {
         let (after, commands) = state.step(next);
         state = after;
         for command in commands {
-            match command {
-                Command::Finish { outcome } => return outcome,
-                Command::Cancel => runner.cancel(),
-                command => runner.start(command),
+            if let Command::Finish { outcome } = command {
+                return outcome;
             }
+            runner.start(command);
         }
         next = tokio::select! {
             Some(done) = runner.tasks.join_next() => match done {
@@ -72,11 +71,11 @@ struct Runner {
 }
 
 impl Runner {
-    fn cancel(&mut self) {
-        std::mem::take(&mut self.cancel).cancel();
-    }
-
     fn start(&mut self, command: Command) {
+        if command == Command::Cancel {
+            std::mem::take(&mut self.cancel).cancel();
+            return;
+        }
         if command == Command::Unlock {
             self.lease = None;
         }
@@ -95,11 +94,12 @@ async fn run(job: Arc<Job>, command: Command, cancel: CancellationToken) -> Even
         Command::Apply { .. } | Command::Confirm { .. } | Command::Revert { .. } | Command::Unlock
     );
     let doing = async {
-        match &command {
-            Command::Lock => lock::take(&job).await.map(Some),
-            command => steps::step(&job, command, running.as_ref())
+        if command == Command::Lock {
+            lock::take(&job).await.map(Some)
+        } else {
+            steps::step(&job, &command, running.as_ref())
                 .await
-                .map(|()| None),
+                .map(|()| None)
         }
     };
     let result = tokio::select! {

@@ -149,9 +149,10 @@ impl Prepared {
         if let Some(recorded) = words::recorded(&end) {
             project.ledger.end_deployment(number, &recorded).await?;
         }
-        match end {
-            Outcome::Healthy => Ok(()),
-            end => Err(RolloutError::Ended(Box::new(end))),
+        if end == Outcome::Healthy {
+            Ok(())
+        } else {
+            Err(RolloutError::Ended(Box::new(end)))
         }
     }
 

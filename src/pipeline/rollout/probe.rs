@@ -71,7 +71,9 @@ impl Prober {
                     .map_err(|error| error.to_string())?;
                 match done.exit {
                     Exit::Code(0) => Ok(()),
-                    exit => Err(format!("{exit}: {}", last_line(&done.stderr, &done.stdout))),
+                    exit @ (Exit::Code(_) | Exit::Signal(_)) => {
+                        Err(format!("{exit}: {}", last_line(&done.stderr, &done.stdout)))
+                    }
                 }
             }
         }

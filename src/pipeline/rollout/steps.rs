@@ -91,7 +91,7 @@ async fn ship(job: &Job, host: &HostName, service: &ServiceName) -> Result<(), R
             service: service.clone(),
             got: done.stdout.trim().to_owned(),
         }),
-        exit => {
+        exit @ (Exit::Code(_) | Exit::Signal(_)) => {
             let said = done
                 .stderr
                 .lines()
