@@ -10,7 +10,10 @@
 //! - The second interrupt, or a lost lease, ends it at once: what is in flight is left to the hosts' guards.
 //! - The lock is given back whatever happened.
 
+mod prepare;
 mod state;
+mod stop;
+mod switch;
 mod value;
 
 #[cfg(test)]
