@@ -9,7 +9,7 @@
 #[expect(dead_code, reason = "unit tests use more of it")]
 mod sample;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -18,7 +18,11 @@ use longshore::domain::cluster::{
     Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Restart, Service,
 };
 use longshore::domain::ledger::Release;
+use longshore::domain::name::HostName;
+use longshore::domain::plan::placement::placement;
 use longshore::domain::unit::{Instance, RenderInput, Tree, render};
+use longshore::pipeline::read::{ReadRequest, read};
+use longshore::system::checkout::Checkout;
 
 fn tree(release: &Release, instances: &[(&str, u16)]) -> Tree {
     let instance = |(service, number): &(&str, u16)| Instance {
@@ -174,52 +178,127 @@ fn the_verifier_used_here_sees_a_bad_unit() {
     assert!(std::panic::catch_unwind(|| verify(&tree)).is_err());
 }
 
-/// Compares the rendered files with those kept under `units/examples/`. `UPDATE_UNITS=1` writes them.
-fn assert_kept(tree: &Tree, folder: &str) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+/// Reads an example as a user does, from a folder of its own, and gives every service an image of fixed content.
+fn example(name: &str) -> Release {
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    copy(&source.join(name), folder.path());
+    let read = read(&ReadRequest {
+        directory: folder.path().to_owned(),
+        ..ReadRequest::default()
+    })
+    .unwrap();
+    let cluster = read.resolved.cluster;
+    let assets = Checkout::open(&read.root)
+        .unwrap()
+        .assets(&cluster)
+        .unwrap();
+    let services = cluster.services.keys();
+    let images = services.map(|name| (name.clone(), sample::image(name.as_str())));
+    let mut release = Release {
+        images: images.collect(),
+        cluster,
+        assets,
+        ..sample::release(&[], &[])
+    };
+    release.id = release.content_id();
+    release
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Renders an example's environment, for the hosts that run something.
+fn trees(release: &Release) -> BTreeMap<HostName, Tree> {
+    let (name, environment) = release.cluster.environments.first_key_value().unwrap();
+    let placed = placement(name, environment).unwrap();
+    let tree = |(host, instances): (&HostName, &BTreeSet<Instance>)| {
+        let input = RenderInput {
+            release,
+            environment: name,
+            host,
+            instances,
+            origin: "https://git.example/longshore.git",
+        };
+        (host.clone(), render(&input).unwrap())
+    };
+    let used = placed.iter().filter(|(_, instances)| !instances.is_empty());
+    used.map(tree).collect()
+}
+
+/// Compares what an example renders to with what is kept under `units/examples/`. `UPDATE_UNITS=1` writes it.
+fn assert_kept(name: &str) {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("units/examples")
-        .join(folder);
-    let list = [
-        ("manifest", tree.manifest()),
+        .join(name)
+        .join("systemd");
+    let update = std::env::var_os("UPDATE_UNITS").is_some();
+    if update {
+        let _ = fs::remove_dir_all(&kept);
+    }
+    let trees = trees(&example(name));
+    for (host, tree) in &trees {
+        verify(tree);
+        let folder = kept.join(host.as_str());
+        let files = files(tree);
+        for (file, text) in &files {
+            let path = folder.join(file);
+            if update {
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(&path, text).unwrap();
+            }
+            let kept = fs::read_to_string(&path).unwrap_or_default();
+            assert_eq!(
+                *text, kept,
+                "{file}: run `UPDATE_UNITS=1 cargo test --test units`, and look at the diff"
+            );
+        }
+        let units = fs::read_dir(folder.join("systemd")).unwrap().count();
+        assert_eq!(
+            units,
+            tree.units.len(),
+            "a unit is kept that is rendered no more"
+        );
+    }
+    let hosts = fs::read_dir(&kept).unwrap().count();
+    assert_eq!(
+        hosts,
+        trees.len(),
+        "a host is kept that is rendered no more"
+    );
+}
+
+/// The files of a deployment folder, without its provenance.
+fn files(tree: &Tree) -> BTreeMap<String, String> {
+    let lists = [
         ("units", tree.unit_list()),
         ("images", tree.image_list()),
         ("assets", tree.asset_list()),
     ];
-    let units = tree
-        .units
-        .iter()
-        .map(|unit| (format!("systemd/{}", unit.name), unit.text.clone()));
-    let files = list
-        .map(|(name, text)| (name.to_owned(), text))
+    let lists = lists
         .into_iter()
-        .chain(units);
-    let files: Vec<_> = files.collect();
-    if std::env::var("UPDATE_UNITS").is_ok() {
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("systemd")).unwrap();
-        for (name, text) in &files {
-            fs::write(folder.join(name), text).unwrap();
-        }
-    }
-    for (name, text) in &files {
-        let kept = fs::read_to_string(folder.join(name)).unwrap_or_default();
-        assert_eq!(
-            *text, kept,
-            "{name}: run `UPDATE_UNITS=1 cargo test --test units` and look at the diff"
-        );
-    }
-    let kept = fs::read_dir(folder.join("systemd")).unwrap().count();
-    assert_eq!(
-        kept,
-        tree.units.len(),
-        "a kept unit that is rendered no more"
-    );
+        .map(|(name, text)| (name.to_owned(), text));
+    let units = tree.units.iter();
+    let units = units.map(|unit| (format!("systemd/{}", unit.name), unit.text.clone()));
+    lists.chain(units).collect()
+}
+
+#[test]
+fn hello_renders_to_what_is_kept() {
+    assert_kept("hello");
 }
 
 #[test]
 fn the_guestbook_renders_to_what_is_kept() {
-    assert_kept(
-        &tree(&sample::guestbook(), GUESTBOOK),
-        "guestbook/systemd/lab-1",
-    );
+    assert_kept("guestbook");
 }
