@@ -30,8 +30,6 @@ pub struct State {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Host {
     pub(super) ship: BTreeSet<ServiceName>,
-    /// Whether an unconfirmed switch has to be taken back first.
-    pub(super) leftover: bool,
     pub(super) back: Option<DeploymentId>,
     pub(super) at: At,
 }
@@ -40,7 +38,6 @@ pub(super) struct Host {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum At {
     Waiting,
-    TakingBack,
     Applying,
     Gating,
     Confirming,
@@ -71,7 +68,6 @@ impl State {
             let host = plan.hosts.get(name)?;
             let host = Host {
                 ship: host.ship.keys().cloned().collect(),
-                leftover: host.leftover.is_some(),
                 back: host.from.clone(),
                 at: At::Waiting,
             };
@@ -189,11 +185,6 @@ fn side(at: At) -> Side {
     match at {
         At::Waiting | At::Old => Side::Old,
         At::Confirmed => Side::New,
-        At::TakingBack
-        | At::Applying
-        | At::Gating
-        | At::Confirming
-        | At::Reverting
-        | At::Unknown => Side::Unknown,
+        At::Applying | At::Gating | At::Confirming | At::Reverting | At::Unknown => Side::Unknown,
     }
 }

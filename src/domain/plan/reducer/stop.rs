@@ -32,7 +32,7 @@ impl State {
         let mut commands = Vec::new();
         for host in hosts {
             if at(self, &host) == Some(At::Confirmed) {
-                commands.extend(self.revert(&host, At::Reverting));
+                commands.extend(self.revert(&host));
             }
         }
         commands

@@ -10,16 +10,7 @@ impl State {
             return self.prune();
         };
         self.phase = Phase::Batch(number);
-        let mut commands = Vec::new();
-        for host in hosts {
-            let leftover = self.hosts.get(&host).is_some_and(|work| work.leftover);
-            commands.extend(if leftover {
-                self.revert(&host, At::TakingBack)
-            } else {
-                self.apply(&host)
-            });
-        }
-        commands
+        hosts.iter().flat_map(|host| self.apply(host)).collect()
     }
 
     pub(super) fn apply(&mut self, host: &HostName) -> Vec<Command> {
@@ -34,9 +25,8 @@ impl State {
         }])
     }
 
-    pub(super) fn revert(&mut self, host: &HostName, at: At) -> Vec<Command> {
-        self.touched = true;
-        self.at(host, at);
+    pub(super) fn revert(&mut self, host: &HostName) -> Vec<Command> {
+        self.at(host, At::Reverting);
         let to = self.hosts.get(host).and_then(|work| work.back.clone());
         let (host, token) = (host.clone(), self.token);
         self.give([Command::Revert { host, token, to }])
@@ -44,7 +34,7 @@ impl State {
 
     pub(super) fn applied(&mut self, host: &HostName, result: Result<(), Failed>) -> Vec<Command> {
         match result {
-            Ok(()) if self.stopped.is_some() => self.revert(host, At::Reverting),
+            Ok(()) if self.stopped.is_some() => self.revert(host),
             Ok(()) => {
                 self.at(host, At::Gating);
                 let (host, token) = (host.clone(), self.token);
@@ -57,7 +47,7 @@ impl State {
                         self.at(host, At::Old);
                         Vec::new()
                     }
-                    Left::Unknown => self.revert(host, At::Reverting),
+                    Left::Unknown => self.revert(host),
                 };
                 commands.extend(self.failed(host, failed));
                 commands
@@ -68,7 +58,7 @@ impl State {
     pub(super) fn gated(&mut self, host: &HostName, result: Result<(), Failed>) -> Vec<Command> {
         // A gate that was cancelled has not failed.
         if self.stopped.is_some() {
-            return self.revert(host, At::Reverting);
+            return self.revert(host);
         }
         match result {
             Ok(()) => {
@@ -77,7 +67,7 @@ impl State {
                 self.give([Command::Confirm { host, token }])
             }
             Err(failed) => {
-                let mut commands = self.revert(host, At::Reverting);
+                let mut commands = self.revert(host);
                 commands.extend(self.failed(host, failed));
                 commands
             }
@@ -94,10 +84,10 @@ impl State {
                 self.at(host, At::Confirmed);
                 Vec::new()
             }
-            Ok(()) => self.revert(host, At::Reverting),
+            Ok(()) => self.revert(host),
             // Too late, or cut off: the guard may have begun. Going back explicitly makes it certain.
             Err(failed) => {
-                let mut commands = self.revert(host, At::Reverting);
+                let mut commands = self.revert(host);
                 commands.extend(self.failed(host, failed));
                 commands
             }
@@ -105,25 +95,14 @@ impl State {
     }
 
     pub(super) fn reverted(&mut self, host: &HostName, result: Result<(), Failed>) -> Vec<Command> {
-        let taking_back = self
-            .hosts
-            .get(host)
-            .is_some_and(|work| work.at == At::TakingBack);
         match result {
-            Ok(()) if taking_back && self.stopped.is_none() => self.apply(host),
-            Ok(()) => {
-                self.at(host, At::Old);
-                Vec::new()
-            }
+            Ok(()) => self.at(host, At::Old),
             Err(failed) => {
                 self.at(host, At::Unknown);
-                if taking_back {
-                    return self.failed(host, failed);
-                }
                 self.note(host, format!("going back failed: {}", failed.reason));
-                Vec::new()
             }
         }
+        Vec::new()
     }
 
     /// Counts a host's failure. Past the budget, what is in flight is not waited for to become healthy.
@@ -159,7 +138,7 @@ impl State {
         if next.is_empty() {
             return self.unlock();
         }
-        let revert = |host: HostName| self.revert(&host, At::Reverting);
+        let revert = |host: HostName| self.revert(&host);
         next.into_iter().flat_map(revert).collect()
     }
 

@@ -50,7 +50,7 @@ impl Plan {
         };
         let mut text = format!("{}  {way}\n", paint.bold(name.as_str()));
         for blocker in &plan.blockers {
-            let then = if self.adopt {
+            let then = if self.adopt && !blocker.stays() {
                 "is overwritten"
             } else {
                 "is in the way"
@@ -60,9 +60,14 @@ impl Plan {
         if let Some(leftover) = &plan.leftover {
             let _ = writeln!(
                 text,
-                "  {} an unconfirmed switch to {} is taken back to {} first",
+                "  {} an unconfirmed switch to {} is {}; the way back stays {}",
                 paint.yellow("!"),
                 leftover.to,
+                if plan.to.as_ref() == Some(&leftover.to) {
+                    "taken up again"
+                } else {
+                    "given up"
+                },
                 deployment(leftover.back.as_ref())
             );
         }
@@ -202,6 +207,7 @@ impl std::fmt::Display for Reason {
             Self::Stranger => f.write_str("what runs was not made by its unit"),
             Self::Follows { unit } => write!(f, "follows {unit}"),
             Self::OncePerDeployment => f.write_str("once per deployment"),
+            Self::UnlessDone => f.write_str("unless it did in this deployment before"),
         }
     }
 }

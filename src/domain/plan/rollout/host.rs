@@ -91,6 +91,10 @@ impl Host<'_> {
         let Some(state) = state.filter(|state| installed(state) || written.is_some()) else {
             return Some((created(unit.kind), vec![self.because_new(unit.kind)]));
         };
+        // Somebody decided on the host that it shall not run.
+        if state.load == "masked" {
+            return None;
+        }
         let differences = self.differences(unit, written.as_ref());
         match unit.kind {
             Kind::Service => service(unit, state, differences),
@@ -100,7 +104,7 @@ impl Host<'_> {
                 Some((Action::Create, vec![Reason::NotRunning { state }]))
             }
             Kind::OneShot if self.inventory.current.as_ref() != Some(&self.tree.id()) => {
-                let once = [Reason::OncePerDeployment];
+                let once = [self.because_new(Kind::OneShot)];
                 Some((
                     Action::RunOnce,
                     once.into_iter().chain(differences).collect(),
@@ -114,6 +118,7 @@ impl Host<'_> {
 
     fn because_new(&self, kind: Kind) -> Reason {
         match kind {
+            Kind::OneShot if self.inventory.kept.contains(&self.tree.id()) => Reason::UnlessDone,
             Kind::OneShot => Reason::OncePerDeployment,
             Kind::Network | Kind::Volume | Kind::Service | Kind::Target | Kind::Boot => Reason::New,
         }
@@ -187,14 +192,20 @@ impl Host<'_> {
             .filter(ours)
             .cloned()
             .map(|unit| Blocker::Foreign { unit });
-        let changed = |(name, state): (&UnitName, &UnitState)| {
-            let written = self.inventory.manifest.contains_key(&Parts::key(name));
-            let by_hand = written && installed(state) && !state.intact;
+        let pending = self.inventory.pending.is_some();
+        let kept = |(name, state): (&UnitName, &UnitState)| {
             let unit = name.clone();
-            (by_hand && self.inventory.pending.is_none()).then_some(Blocker::HandChanged { unit })
+            let written = self.inventory.manifest.contains_key(&Parts::key(name));
+            match state.load.as_str() {
+                "masked" if self.tree.parts.contains_key(name) => Some(Blocker::Masked { unit }),
+                "loaded" if written && !state.intact && !pending => {
+                    Some(Blocker::HandChanged { unit })
+                }
+                _ => None,
+            }
         };
         foreign
-            .chain(self.inventory.units.iter().filter_map(changed))
+            .chain(self.inventory.units.iter().filter_map(kept))
             .collect()
     }
 }
@@ -227,19 +238,19 @@ fn service(unit: &Listed, state: &UnitState, differences: Vec<Reason>) -> Option
     Some((action, reasons))
 }
 
+/// A network that is not as its unit makes it is made anew, which restarts what runs on it.
 fn network(unit: &Listed, state: &UnitState, differences: Vec<Reason>) -> Option<Step> {
+    let stopped = || Reason::NotRunning {
+        state: state.active.clone(),
+    };
     match state.running {
+        None => Some((Action::Recreate, vec![stopped()])),
         Some(running) if running != unit.identity => {
             let stranger = differences.is_empty().then_some(Reason::Stranger);
-            Some((
-                Action::Recreate,
-                differences.into_iter().chain(stranger).collect(),
-            ))
+            let reasons = differences.into_iter().chain(stranger);
+            Some((Action::Recreate, reasons.collect()))
         }
-        None => {
-            let state = state.active.clone();
-            Some((Action::Create, vec![Reason::NotRunning { state }]))
-        }
+        Some(_) if state.active != "active" => Some((Action::Create, vec![stopped()])),
         Some(_) => rewritten(state, Vec::new()),
     }
 }

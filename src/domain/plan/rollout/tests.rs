@@ -246,7 +246,7 @@ fn a_file_that_is_gone_is_written_again_and_blocks_nothing() {
 }
 
 #[test]
-fn an_unconfirmed_switch_is_taken_back_first_even_if_all_seems_well() {
+fn an_unconfirmed_switch_is_taken_up_again_even_if_all_seems_well() {
     let release = sample::guestbook();
     let mut fleet = running(&release);
     let host = fleet.hosts.get_mut(&sample::host("lab-1")).unwrap();
@@ -263,7 +263,11 @@ fn an_unconfirmed_switch_is_taken_back_first_even_if_all_seems_well() {
         host.from, None,
         "the way back of the switch that nobody confirmed"
     );
-    assert!(plan.explain(false).contains("is taken back to none first"));
+    let text = plan.explain(false);
+    assert!(
+        text.contains("is taken up again; the way back stays none\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -406,4 +410,41 @@ fn a_plan_survives_its_file() {
     let plan = planned(&release, &bare(&release), true);
     let text = serde_json::to_string(&plan).unwrap();
     assert_eq!(serde_json::from_str::<Plan>(&text).unwrap(), plan);
+}
+
+#[test]
+fn what_somebody_masked_is_left_alone() {
+    let release = sample::guestbook();
+    let mut fleet = running(&release);
+    let masked = state(&mut fleet, "lab-1", "cache-1.service");
+    (masked.load, masked.active) = ("masked".to_owned(), "inactive".to_owned());
+    (masked.running, masked.intact) = (None, false);
+    let plan = planned(&release, &fleet, true);
+    assert!(plan.is_empty(), "{}", plan.explain(false));
+    assert_eq!(plan.permitted(), Ok(()), "nothing is in the way of nothing");
+
+    "failed".clone_into(&mut state(&mut fleet, "lab-1", "db-1.service").active);
+    let refused = planned(&release, &fleet, true).permitted().unwrap_err();
+    let unit = "shop-staging-cache-1.service".parse().unwrap();
+    assert_eq!(refused.blockers, [Blocker::Masked { unit }]);
+    assert_eq!(
+        refused.hints(),
+        ["on lab-1: `systemctl unmask shop-staging-cache-1.service`"]
+    );
+}
+
+#[test]
+fn a_one_shot_of_an_earlier_deployment_may_have_run() {
+    let (release, mut next) = (sample::guestbook(), sample::guestbook());
+    next.images
+        .insert("web".parse().unwrap(), sample::image("web 2"));
+    let (mut fleet, host) = (running(&release), sample::host("lab-1"));
+    let after = sample::applied(&sample::trees(&next)[&host], &fleet.hosts[&host]);
+    fleet.hosts.insert(host.clone(), after);
+    let plan = planned(&release, &fleet, false);
+    let once = plan.hosts[&host]
+        .changes
+        .iter()
+        .find(|change| change.action == Action::RunOnce);
+    assert_eq!(once.unwrap().reasons, [Reason::UnlessDone]);
 }

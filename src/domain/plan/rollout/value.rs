@@ -40,7 +40,7 @@ pub struct HostPlan {
     pub from: Option<DeploymentId>,
     /// The deployment it will run; none if it has nothing to run and never had.
     pub to: Option<DeploymentId>,
-    /// An unconfirmed switch, which is taken back first.
+    /// An unconfirmed switch. This one takes its place, and keeps its way back.
     pub leftover: Option<Leftover>,
     /// What happens to its units, in that order.
     pub changes: Vec<Change>,
@@ -59,7 +59,7 @@ pub struct HostPlan {
 pub struct Leftover {
     /// What it switched to.
     pub to: DeploymentId,
-    /// What it is taken back to; none is deployment zero.
+    /// What its guard goes back to; none is deployment zero.
     pub back: Option<DeploymentId>,
 }
 
@@ -149,6 +149,8 @@ pub enum Reason {
     },
     /// It runs once in every deployment.
     OncePerDeployment,
+    /// It runs once in every deployment, and this one was on the host before: it may have run then.
+    UnlessDone,
 }
 
 /// How an environment variable changed.
@@ -174,6 +176,11 @@ pub enum Blocker {
     },
     /// The file was changed on the host.
     HandChanged {
+        /// The unit.
+        unit: UnitName,
+    },
+    /// Somebody masked the unit, so that nothing starts it. That is not overwritten, whatever is asked for.
+    Masked {
         /// The unit.
         unit: UnitName,
     },
@@ -209,6 +216,7 @@ impl fmt::Display for Blocker {
         match self {
             Self::Foreign { unit } => write!(f, "{unit} was not written by longshore"),
             Self::HandChanged { unit } => write!(f, "{unit} was changed by hand"),
+            Self::Masked { unit } => write!(f, "{unit} is masked"),
         }
     }
 }
@@ -224,10 +232,32 @@ impl Explain for Refused {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec![
-            format!("look at them on {}: `systemctl cat UNIT`", self.host),
-            "pass `--adopt` to overwrite them".to_owned(),
-        ]
+        let masked = |blocker: &Blocker| match blocker {
+            Blocker::Masked { unit } => {
+                Some(format!("on {}: `systemctl unmask {unit}`", self.host))
+            }
+            Blocker::Foreign { .. } | Blocker::HandChanged { .. } => None,
+        };
+        let mut hints: Vec<_> = self.blockers.iter().filter_map(masked).collect();
+        if hints.len() < self.blockers.len() {
+            hints.push(format!(
+                "look at them on {}: `systemctl cat UNIT`",
+                self.host
+            ));
+            hints.push("pass `--adopt` to overwrite them".to_owned());
+        }
+        hints
+    }
+}
+
+impl Blocker {
+    /// Tells whether it stays in the way when overwriting is asked for.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        match self {
+            Self::Masked { .. } => true,
+            Self::Foreign { .. } | Self::HandChanged { .. } => false,
+        }
     }
 }
 
@@ -266,16 +296,15 @@ impl Plan {
     /// Something is in the way, and overwriting it was not asked for.
     pub fn permitted(&self) -> Result<(), Refused> {
         let blocked = |(host, plan): (&HostName, &HostPlan)| {
-            let refused = Refused {
-                host: host.clone(),
-                blockers: plan.blockers.clone(),
-            };
-            (!plan.blockers.is_empty()).then_some(refused)
+            let in_the_way = |blocker: &&Blocker| !self.adopt || blocker.stays();
+            let blockers: Vec<_> = plan.blockers.iter().filter(in_the_way).cloned().collect();
+            let refuse = !blockers.is_empty() && !plan.up_to_date();
+            let host = host.clone();
+            refuse.then_some(Refused { host, blockers })
         };
-        let refused = self.hosts.iter().find_map(blocked);
-        match refused {
-            Some(refused) if !self.adopt => Err(refused),
-            Some(_) | None => Ok(()),
+        match self.hosts.iter().find_map(blocked) {
+            Some(refused) => Err(refused),
+            None => Ok(()),
         }
     }
 }
