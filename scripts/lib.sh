@@ -7,9 +7,17 @@ mkdir -p .cache
 # apt and debootstrap live there, where an ordinary user's PATH does not look; cargo's tools live in the other.
 PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin"
 
+# Colours, where somebody sees them.
+# shellcheck disable=SC2034 # for the scripts that source this
+if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
+    bold=$'\033[1m' cyan=$'\033[1;36m' plain=$'\033[0m'
+else
+    bold='' cyan='' plain=''
+fi
+
 # Tells what is being done.
 say() {
-    printf '\033[1m==>\033[0m %s\n' "$*" >&2
+    echo "$bold==>$plain $*" >&2
 }
 
 die() {
