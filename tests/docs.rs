@@ -69,3 +69,47 @@ fn trimmed(help: &str) -> String {
         .trim_end()
         .to_owned()
 }
+
+#[test]
+fn the_schema_is_what_the_types_say() {
+    let schema = serde_json::to_string_pretty(&longshore::domain::definition::schema()).unwrap();
+    let path = "docs/longshore.schema.json";
+    if std::env::var_os("LONGSHORE_UPDATE").is_some() {
+        fs::write(path, format!("{schema}\n")).unwrap();
+    }
+    let written = fs::read_to_string(path).unwrap();
+    assert!(
+        written.trim_end() == schema,
+        "{path} is not what the types say: run LONGSHORE_UPDATE=1 cargo test --test docs"
+    );
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    use longshore::domain::definition::{compose, settings};
+    let text = fs::read_to_string("docs/definition.md").unwrap();
+    let keys = [
+        compose::File::KEYS,
+        compose::Service::KEYS,
+        compose::Build::KEYS,
+        compose::Healthcheck::KEYS,
+        compose::Dependency::KEYS,
+        compose::Network::KEYS,
+        compose::Volume::KEYS,
+        settings::Settings::KEYS,
+        settings::TestEntry::KEYS,
+        settings::EnvironmentEntry::KEYS,
+        settings::PlaceEntry::KEYS,
+        settings::RolloutEntry::KEYS,
+        settings::ProbeEntry::KEYS,
+    ];
+    let missing: Vec<_> = keys
+        .concat()
+        .into_iter()
+        .filter(|key| !text.contains(&format!("`{key}")))
+        .collect();
+    assert!(
+        missing.is_empty(),
+        "docs/definition.md says nothing of {missing:?}"
+    );
+}

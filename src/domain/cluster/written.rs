@@ -330,10 +330,10 @@ fn period(period: Duration) -> String {
 /// Returns a path of the repository as a folder of it sees it, so that it reads as a path: with a `.` before it.
 fn seen(path: &Path, from: &Path) -> String {
     let relative = relative(path, from);
-    if relative.starts_with("..") {
-        relative
-    } else {
-        format!("./{relative}")
+    match relative.as_str() {
+        "" => ".".to_owned(),
+        up if up.starts_with("..") => relative,
+        _ => format!("./{relative}"),
     }
 }
 
@@ -362,7 +362,7 @@ mod tests {
             ("a/b", "a", "./b"),
             ("a/b", "a/b/c", ".."),
             ("a/b", "x/y", "../../a/b"),
-            ("", "", "./"),
+            ("", "", "."),
         ] {
             assert_eq!(
                 seen(Path::new(path), Path::new(from)),

@@ -74,12 +74,15 @@ impl<'a> Reader<'a> {
             self.at += "export".len();
             self.skip_blanks();
         }
+        let start = self.at;
         let name = self.name()?;
         self.skip_blanks();
         if self.rest().starts_with(['=', ':']) {
             self.at += 1;
             let value = self.value()?;
             self.values.insert(name, value);
+        } else if !self.rest().is_empty() && !self.rest().starts_with(['\n', '#']) {
+            return Err(self.no_variable(start));
         } else {
             let value = (self.outside)(&name);
             self.values.extend(value.map(|value| (name, value)));
@@ -87,16 +90,19 @@ impl<'a> Reader<'a> {
         self.end()
     }
 
+    fn no_variable(&self, start: usize) -> Box<Problem> {
+        let end = self.rest().find('\n').unwrap_or(self.rest().len());
+        let place = Place::new(self.source, start..self.at + end);
+        let problem = Problem::error("env-file", "this is no variable");
+        Box::new(problem.place(place, "expected `NAME=value`"))
+    }
+
     fn name(&mut self) -> Result<String, Box<Problem>> {
         let fits = |c: char| c.is_ascii_alphanumeric() || "_.-[]".contains(c);
         let length = self.rest().find(|c| !fits(c)).unwrap_or(self.rest().len());
         let next = self.rest()[length..].chars().next();
         if length == 0 || !next.is_none_or(|c| "=: \t\r\n".contains(c)) {
-            let line = self.rest().find('\n').unwrap_or(self.rest().len());
-            let problem = Problem::error("env-file", "this is no variable");
-            return Err(Box::new(
-                problem.place(self.place(line), "expected `NAME=value`"),
-            ));
+            return Err(self.no_variable(self.at));
         }
         let name = self.rest()[..length].to_owned();
         self.at += length;

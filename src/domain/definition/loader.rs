@@ -419,9 +419,8 @@ pub fn source(path: &str, content: &Content) -> Result<Arc<Source>, Box<Problem>
         Content::Bytes(bytes) => return yaml::text(path, bytes),
         Content::Missing => problem("missing-file", format!("{path} does not exist"))
             .help("check the path; it is relative to the folder that longshore works in (-C)"),
-        Content::Directory => problem("not-a-file", format!("{path} is a folder")).help(format!(
-            "name a file in it, for example {path}/compose.yaml"
-        )),
+        Content::Directory => problem("not-a-file", format!("{path} is a folder"))
+            .help("-f names a file; the folder to work in is named with -C"),
         Content::Special => problem("not-a-file", format!("{path} is a pipe, device or socket"))
             .help("write the definition to a file first"),
         Content::TooLarge(size) => {

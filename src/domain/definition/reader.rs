@@ -83,6 +83,11 @@ impl Reader {
     /// Returns the text of a scalar, numbers and the like as written.
     pub fn text<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n str> {
         match &node.value {
+            Value::Scalar(scalar) if scalar.text.contains('\0') => self.invalid(
+                &node.at,
+                "no program takes a NUL character",
+                "a text without NUL",
+            ),
             Value::Scalar(scalar) if !scalar.is_null() => Some(&scalar.text),
             Value::Scalar(_) | Value::List(_) | Value::Map(_) => self.wrong(node, expected),
         }
@@ -345,6 +350,11 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum $name { $($(#[$about])* $variant,)* }
 
+        impl $name {
+            /// The words it has.
+            pub const WORDS: &[&str] = &[$($word),*];
+        }
+
         impl $crate::domain::definition::reader::Read for $name {
             fn read(
                 node: &$crate::domain::definition::yaml::Node,
@@ -357,7 +367,7 @@ macro_rules! words {
                         let message = format!("{}: `{text}` is not known", reader.trail());
                         let problem = $crate::domain::definition::Problem::error("invalid-value", message)
                             .at(&node.at, concat!("expected ", $expected))
-                            .did_you_mean(text, [$($word),*]);
+                            .did_you_mean(text, Self::WORDS.iter().copied());
                         reader.problems.push(problem);
                         None
                     }

@@ -6,6 +6,8 @@ use super::values::{Pairs, Period, Words};
 
 record! {
     /// What Compose has no word for: tests, environments, and where the cluster is defined.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct Settings {
         /// The cluster's name: lower-case letters, digits, `-` and `_`.
         name: String,
@@ -20,6 +22,8 @@ record! {
 
 record! {
     /// A test: an extra container of a service, whose exit code decides.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct TestEntry {
         /// The service that it is a container of.
         service: String,
@@ -32,6 +36,8 @@ record! {
 
 record! {
     /// A named target such as `staging` or `production`.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct EnvironmentEntry {
         /// How its hosts run units.
         driver: DriverName,
@@ -50,6 +56,8 @@ record! {
 
 record! {
     /// How many instances of a service there are: `mode: global` or `count`.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct PlaceEntry {
         /// `global`: one on every host.
         mode: Mode,
@@ -60,6 +68,8 @@ record! {
 
 record! {
     /// How a rollout proceeds.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct RolloutEntry {
         /// How many hosts are changed at once (1 unless said).
         max_in_flight: u16,
@@ -76,6 +86,8 @@ record! {
 
 record! {
     /// What has to answer: `http` and `port`, or `tcp`, or `exec`.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
     plain struct ProbeEntry {
         /// The path of a GET that has to be answered with 2xx or 3xx.
         http: String,

@@ -29,6 +29,41 @@ impl Resolver<'_> {
         }
     }
 
+    /// Services may share a build and its tag; different builds of one tag would overwrite each other.
+    pub(super) fn shared_tags(
+        &mut self,
+        reading: &Reading,
+        services: &BTreeMap<ServiceName, Service>,
+    ) {
+        let tags = Tags::of(services);
+        for (name, service) in services {
+            let Source::Build(build) = &service.source else {
+                continue;
+            };
+            let Some(tag) = &build.tag else { continue };
+            let Some(first) = tags.builder(tag).filter(|first| *first != name) else {
+                continue;
+            };
+            let same = matches!(&services[first].source, Source::Build(other) if {
+                (&other.context, &other.dockerfile, &other.args, &other.target)
+                    == (&build.context, &build.dockerfile, &build.args, &build.target)
+            });
+            if same {
+                continue;
+            }
+            let message = format!(
+                "services `{first}` and `{name}` build different images under the name `{tag}`"
+            );
+            let mut problem = Problem::error("duplicate-tag", message);
+            for service in [name, first] {
+                if let Some(at) = image_at(reading, service) {
+                    problem = problem.at(at, format!("built by `{service}`"));
+                }
+            }
+            self.tell(problem.help("give one of them another `image`, or leave it out"));
+        }
+    }
+
     fn tell_circle(&mut self, reading: &Reading, circle: &[&ServiceName], what: &str, verb: &str) {
         let names: Vec<_> = circle
             .iter()
@@ -69,6 +104,16 @@ fn builds(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
         .iter()
         .map(|(name, service)| (name, on(service)))
         .collect()
+}
+
+fn image_at<'a>(reading: &'a Reading, service: &ServiceName) -> Option<&'a At> {
+    let services = &reading.compose.services.as_ref()?.value.0;
+    services
+        .get(service.as_str())?
+        .value
+        .image
+        .as_ref()
+        .map(|image| &image.at)
 }
 
 /// Finds where one service names another, or how it is built.

@@ -237,6 +237,7 @@ impl Resolver<'_> {
                     self.tell(problem.at(&count.at, "remove this, or `mode`"));
                     continue;
                 }
+                (None, None) if self.told_at(&entry.at) => continue,
                 (None, None) => {
                     let problem = Problem::error(
                         "missing-key",

@@ -10,6 +10,8 @@ mod mounts;
 mod names;
 mod service;
 mod source;
+#[cfg(test)]
+mod tests;
 mod tests_of;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,7 +20,7 @@ use self::names::Names;
 use super::{Cluster, Network, Service, Volume};
 use crate::domain::definition::compose;
 use crate::domain::definition::{
-    At, Definition, Mapping, Place, Problem, Problems, Reading, sorted,
+    At, Definition, Mapping, Place, Problem, Problems, Reading, Severity, sorted,
 };
 use crate::domain::name::{ClusterName, NetworkName, ServiceName, VolumeName};
 
@@ -155,10 +157,16 @@ impl Resolver<'_> {
         }
         self.mark_one_shots(&mut services);
         self.circles(reading, &services);
+        self.shared_tags(reading, &services);
         services
     }
 
     fn no_services(&mut self, reading: &Reading) {
+        let unread = reading.compose.services.is_none();
+        let error = |problem: &Problem| problem.severity == Severity::Error;
+        if unread && self.problems.iter().any(error) {
+            return;
+        }
         let problem = Problem::error("no-services", "the definition has no services");
         let problem = match (&reading.compose.services, &reading.compose.name) {
             (Some(at), _) => problem.at(&at.at, "empty"),

@@ -31,6 +31,8 @@ impl Resolver<'_> {
                 self.build(reading, build, tag).map(Source::Build)
             }
             (None, Some(image)) => Some(Source::Image(image.value.clone())),
+            // A misspelt `image` was told already.
+            (None, None) if self.told_at(&written.at) => None,
             (None, None) => {
                 let problem =
                     Problem::error("no-image", "the service has neither `image` nor `build`");
@@ -41,8 +43,8 @@ impl Resolver<'_> {
         }
     }
 
-    /// Tells whether a value is empty only because what it should say could not be found out.
-    fn told_at(&self, at: &At) -> bool {
+    /// Tells whether an error was told within a value, which may be why something is missing from it.
+    pub(super) fn told_at(&self, at: &At) -> bool {
         let inside = |problem: &Problem| {
             let error = problem.severity == Severity::Error;
             let place = problem.places.first();

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_yaml::granit_parser::{self as granit, Event, Parser, ScalarStyle, ScanError, Span, Tag};
+use serde_yaml::granit_parser::{
+    self as granit, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag,
+};
 
 use super::super::place::{At, Place, Source};
 use super::super::problem::Problem;
@@ -306,19 +308,44 @@ impl<'a> Builder<'a> {
     fn syntax(&self, error: &ScanError) -> Box<Problem> {
         let at = offset(error.marker());
         let place = Place::new(self.source, at..at);
-        if matches!(error.kind(), granit::ErrorKind::RecursionLimitExceeded) {
+        if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
             return Box::new(too_deep().place(place, "too deep"));
         }
         let problem = Problem::error("syntax", format!("not valid YAML: {}", error.info()));
-        let tab =
-            self.source.text[place.range().map_or(0, |range| range.start)..].starts_with('\t');
         let problem = problem.place(place, "");
-        Box::new(if tab {
-            problem.help("indent with spaces; YAML takes no tabs")
-        } else {
-            problem
+        Box::new(match help(error.kind()) {
+            Some(help) => problem.help(help),
+            None => problem,
         })
     }
+}
+
+/// Returns what to do about the mistakes that people make most.
+fn help(kind: &ErrorKind) -> Option<&'static str> {
+    let any = |kinds: &[ErrorKind]| kinds.contains(kind);
+    if any(&[
+        ErrorKind::TabNotAllowed,
+        ErrorKind::TabInBlockIndentation,
+        ErrorKind::TabInIndentation,
+        ErrorKind::TabAtBlockScalarStart,
+    ]) {
+        return Some("indent with spaces; YAML takes no tabs");
+    }
+    if any(&[
+        ErrorKind::UnclosedQuotedScalar,
+        ErrorKind::InvalidQuotedScalarIndent,
+        ErrorKind::DocumentIndicatorInQuotedScalar,
+    ]) {
+        return Some("look for a quote further up that is not closed");
+    }
+    if any(&[
+        ErrorKind::UnexpectedCharacter { character: '@' },
+        ErrorKind::UnexpectedCharacter { character: '`' },
+    ]) {
+        return Some("put the value in quotes");
+    }
+    (*kind == ErrorKind::UnknownAnchor)
+        .then_some("an alias (`*name`) has to follow its anchor (`&name`)")
 }
 
 fn offset(marker: &granit::Marker) -> usize {

@@ -1,0 +1,117 @@
+//! The JSON Schema of `longshore.yaml`, made from the types that read it.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, transform};
+use serde_json::{Value, json};
+
+use super::place::Spanned;
+use super::reader::Mapping;
+use super::settings::{DriverName, Mode, Settings};
+use super::values::{Pairs, Period, Words};
+
+/// Returns the schema (JSON Schema 2020-12).
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = schemars::schema_for!(Settings);
+    transform::transform_subschemas(&mut extensible, &mut schema);
+    extensible(&mut schema);
+    schema.insert("title".to_owned(), json!("longshore.yaml"));
+    schema.to_value()
+}
+
+/// Allows keys that begin with `x-`, as the reader does.
+fn extensible(schema: &mut Schema) {
+    transform::transform_subschemas(&mut extensible, schema);
+    if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+        schema.insert("patternProperties".to_owned(), json!({"^x-": true}));
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Spanned<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Mapping<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("MappingOf{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let each = generator.subschema_for::<T>();
+        json_schema!({"type": "object", "additionalProperties": each})
+    }
+}
+
+macro_rules! inline {
+    ($type:ty, $schema:tt) => {
+        impl JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+inline!(Words, {"type": ["string", "array"], "items": {"type": ["string", "number", "boolean"]}});
+inline!(Period, {"type": "string", "pattern": "^([0-9.]+(us|µs|ms|s|m|h))+$", "examples": ["90s", "1m30s"]});
+inline!(Pairs, {
+    "type": ["object", "array"],
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+    "items": {"type": "string"}
+});
+inline!(DriverName, {"enum": (DriverName::WORDS)});
+inline!(Mode, {"enum": (Mode::WORDS)});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn has_every_key_and_refuses_others_but_extensions() {
+        let schema = schema();
+        let keys = schema["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str);
+        let mut known = Settings::KEYS.to_vec();
+        known.sort_unstable();
+        assert_eq!(
+            keys.collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>(),
+            known
+        );
+        assert_eq!(schema["additionalProperties"], json!(false));
+        let entry = &schema["$defs"]["EnvironmentEntry"];
+        assert_eq!(entry["additionalProperties"], json!(false));
+        assert_eq!(entry["patternProperties"], json!({"^x-": true}));
+    }
+}
