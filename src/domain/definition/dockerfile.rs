@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::place::{Place, Source};
+use super::place::{Place, Source, Spanned};
 use super::problem::Problem;
 use super::template::{Incident, Template};
 
@@ -14,26 +14,25 @@ use super::template::{Incident, Template};
 pub fn bases(
     source: &Arc<Source>,
     args: &BTreeMap<String, String>,
-    target: Option<&str>,
+    target: Option<&Spanned<String>>,
     problems: &mut Vec<Problem>,
 ) -> Vec<String> {
     let stages = stages(source, args, problems);
     let wanted = match target {
-        Some(target) => find_before(&stages, target, stages.len()),
+        Some(target) => find_before(&stages, &target.value, stages.len()),
         None => stages.len().checked_sub(1),
     };
     let Some(wanted) = wanted else {
-        let problem = match target {
-            Some(target) => {
-                Problem::error("unknown-stage", format!("no stage is named `{target}`"))
-                    .did_you_mean(
-                        target,
-                        stages.iter().filter_map(|stage| stage.name.as_deref()),
-                    )
+        let file = Place::file(source.path.as_str());
+        let names = stages.iter().filter_map(|stage| stage.name.as_deref());
+        problems.push(match target {
+            None => Problem::error("dockerfile", "the Dockerfile has no `FROM`").place(file, ""),
+            Some(Spanned { value, at }) => {
+                let message = format!("{} has no stage `{value}`", source.path);
+                let problem = Problem::error("unknown-stage", message);
+                problem.at(at, "no such stage").did_you_mean(value, names)
             }
-            None => Problem::error("dockerfile", "the Dockerfile has no `FROM`"),
-        };
-        problems.push(problem.place(Place::file(source.path.as_str()), ""));
+        });
         return Vec::new();
     };
     let mut needed = vec![false; stages.len()];
@@ -242,6 +241,7 @@ fn heredoc(word: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::At;
     use super::*;
 
     fn of(text: &str, args: &[(&str, &str)], target: Option<&str>) -> (Vec<String>, Vec<Problem>) {
@@ -249,11 +249,13 @@ mod tests {
         let args = args
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let at = At::from(Place::file("compose.yaml"));
+        let target = target.map(|target| Spanned::new(target.to_owned(), at));
         let mut problems = Vec::new();
         let found = bases(
             &Arc::new(Source { path, text }),
             &args.collect(),
-            target,
+            target.as_ref(),
             &mut problems,
         );
         (found, problems)

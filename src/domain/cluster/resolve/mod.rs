@@ -8,6 +8,8 @@ mod edges;
 mod environment;
 mod mounts;
 mod names;
+#[cfg(test)]
+mod properties;
 mod service;
 mod source;
 #[cfg(test)]

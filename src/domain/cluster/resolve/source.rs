@@ -89,8 +89,8 @@ impl Resolver<'_> {
         let path = self.definition.dockerfile(&written.value);
         let file_at = dockerfile.as_ref().map_or(context_at, |file| &file.at);
         let file = self.in_repository(&path, file_at)?;
+        let bases = self.bases(&path, file_at, &args, target.as_ref());
         let target = target.as_ref().map(|target| target.value.clone());
-        let bases = self.bases(&path, file_at, &args, target.as_deref());
         Some(Build {
             context,
             dockerfile: file,
@@ -106,7 +106,7 @@ impl Resolver<'_> {
         path: &str,
         at: &At,
         args: &BTreeMap<String, String>,
-        target: Option<&str>,
+        target: Option<&Spanned<String>>,
     ) -> Vec<String> {
         let content = self.definition.file(path);
         if *content == Content::Missing {
