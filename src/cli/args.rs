@@ -94,6 +94,18 @@ pub enum Command {
     Gc(super::gc::Arguments),
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
+    /// Make a release of this tree if it is green, and print its id
+    Release,
+    /// Build, test, release and, with -e, deploy: what a server does on a push
+    Run(super::run::Arguments),
+    /// Show what a deploy would do, as a diff
+    Plan(super::deploy::PlanArguments),
+    /// Roll a green release out: this tree's, or the one named
+    Deploy(super::deploy::DeployArguments),
+    /// Return to an earlier deployment: the one before, unless said
+    Rollback(super::rollback::Arguments),
+    /// Show what runs where: healthy, drifted or unreachable
+    Status(super::status::Arguments),
     /// Show builds, tests, releases and deployments: who, when, commit, verdict
     History(super::history::Arguments),
     /// Print a completion script for a shell

@@ -13,6 +13,8 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
+    /// Whether nothing is added to what was printed.
+    pub silent: bool,
     /// The report in place of the causes, without and with colour.
     report: Option<(String, String)>,
     details: Option<serde_json::Value>,
@@ -26,8 +28,18 @@ impl Failure {
             kind,
             causes: Vec::new(),
             hints: Vec::new(),
+            silent: false,
             report: None,
             details: None,
+        }
+    }
+
+    /// A failure that a query's one object or text has told already.
+    #[must_use]
+    pub fn silent(kind: Kind) -> Self {
+        Self {
+            silent: true,
+            ..Self::told(kind)
         }
     }
 
@@ -111,6 +123,7 @@ impl<E: Explain> From<E> for Failure {
             kind: error.kind(),
             causes,
             hints: error.hints(),
+            silent: false,
             report: error.report(false).zip(error.report(true)),
             details: error.details(),
         }

@@ -8,7 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
-use super::{build, check, completions, config, gc, graph, history, lab, man, test};
+use super::{
+    build, check, completions, config, deploy, gc, graph, history, lab, man, release, rollback,
+    run, status, test,
+};
 use crate::domain::failure::Kind;
 
 /// Runs the program.
@@ -22,13 +25,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return last_words(&format!("failed to start the runtime: {error}")),
     };
-    let code = runtime.block_on(run(cli));
+    let code = runtime.block_on(begin(cli));
     // A blocking read of a terminal or a frozen host must not hold up the exit.
     runtime.shutdown_background();
     code
 }
 
-async fn run(cli: Cli) -> ExitCode {
+async fn begin(cli: Cli) -> ExitCode {
     let Cli {
         definition,
         global,
@@ -55,6 +58,12 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Test(arguments) => test::run(context, arguments).await,
         Command::Gc(arguments) => gc::run(context, &arguments).await,
         Command::Lab(arguments) => lab::run(context, arguments).await,
+        Command::Release => release::run(context).await,
+        Command::Run(arguments) => run::run(context, arguments).await,
+        Command::Plan(arguments) => deploy::plan(context, arguments).await,
+        Command::Deploy(arguments) => deploy::deploy(context, arguments).await,
+        Command::Rollback(arguments) => rollback::run(context, arguments).await,
+        Command::Status(arguments) => status::run(context, arguments).await,
         Command::History(arguments) => history::run(context, arguments).await,
         Command::Completions(arguments) => completions::run(context, &arguments),
         Command::Man => man::run(context),
@@ -63,6 +72,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
 
 fn tell(context: &Context, failure: &Failure) {
     let output = context.output;
+    if failure.silent {
+        return;
+    }
     if output.json() {
         output.object(&failure.for_programs());
     } else {

@@ -19,6 +19,12 @@ impl Events {
         (Self(sender), receiver)
     }
 
+    /// Makes a voice that nobody hears.
+    #[must_use]
+    pub fn unheard() -> Self {
+        Self::channel().0
+    }
+
     /// Tells an event. A listener that went away is no error: the work goes on.
     pub fn tell(&self, event: Event) {
         let _ = self.0.send(event);

@@ -6,6 +6,7 @@ pub mod lab;
 pub mod project;
 pub mod read;
 pub mod reap;
+pub mod release;
 pub mod rollout;
 pub mod test;
 mod tools;

@@ -28,6 +28,37 @@ impl Explain for WriteError {
     }
 }
 
+/// A file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to read {}", path.display())]
+pub struct ReadError {
+    path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Explain for ReadError {
+    fn kind(&self) -> Kind {
+        Kind::Invalid
+    }
+
+    fn hints(&self) -> Vec<String> {
+        vec!["check that it is there and that you may read it".to_owned()]
+    }
+}
+
+/// Reads a file as text.
+///
+/// # Errors
+///
+/// If it cannot be read, or is not UTF-8.
+pub fn read(path: &Path) -> Result<String, ReadError> {
+    fs::read_to_string(path).map_err(|source| ReadError {
+        path: path.to_owned(),
+        source,
+    })
+}
+
 /// Writes a file, replacing it.
 ///
 /// # Errors

@@ -19,5 +19,5 @@ mod words;
 pub use carry_out::Stops;
 pub use error::RolloutError;
 pub use link::Link;
-pub use prepare::{Prepared, Target, prepare, prepare_back};
+pub use prepare::{Prepared, Target, look, prepare, prepare_back};
 pub use survey::{Survey, survey};

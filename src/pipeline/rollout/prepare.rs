@@ -12,6 +12,7 @@ use super::job::Job;
 use super::survey::{Survey, survey};
 use super::words;
 use crate::domain::cluster::{Cluster, Environment, Host};
+use crate::domain::inventory::Fleet;
 use crate::domain::ledger::{DeploymentRecord, Provenance, Release};
 use crate::domain::name::{DeploymentId, EnvironmentName, HostName, ReleaseId};
 use crate::domain::plan::placement::{Placed, placement};
@@ -80,7 +81,7 @@ pub async fn prepare(
     let job = Job {
         trees,
         instances,
-        ..job(project, environment, survey, &plan, events)
+        ..job(project, environment, survey, &plan)
     };
     Ok(Prepared {
         plan,
@@ -118,12 +119,28 @@ pub async fn prepare_back(
         records: &records,
         to,
     })?;
-    let job = job(project, environment, survey, &plan, events);
+    let job = job(project, environment, survey, &plan);
     Ok(Prepared {
         plan,
         back: true,
         job,
     })
+}
+
+/// Asks every host of an environment what it runs.
+///
+/// # Errors
+///
+/// If there is no such environment. A host that does not answer is part of the answer.
+pub async fn look(project: &Project, name: &EnvironmentName) -> Result<Fleet, RolloutError> {
+    let environment = environment(&project.cluster, name)?;
+    let scope = Scope {
+        cluster: project.cluster.name.clone(),
+        environment: name.clone(),
+    };
+    Ok(survey(&environment.hosts, &scope, &Events::unheard())
+        .await
+        .fleet)
 }
 
 impl Prepared {
@@ -133,7 +150,12 @@ impl Prepared {
     /// # Errors
     ///
     /// If it may not be carried out, does not end healthy, or cannot be recorded.
-    pub async fn carry_out(self, project: &Project, stops: &Stops) -> Result<(), RolloutError> {
+    pub async fn carry_out(
+        self,
+        project: &Project,
+        stops: &Stops,
+        events: &Events,
+    ) -> Result<(), RolloutError> {
         self.plan.permitted()?;
         let record = self.record(&project.provenance);
         let number = if self.plan.is_empty() && self.recorded_already(project, &record).await? {
@@ -144,7 +166,14 @@ impl Prepared {
         let end = if self.plan.is_empty() {
             Outcome::Healthy
         } else {
-            carry_out(Arc::new(self.job), stops).await
+            carry_out(
+                Arc::new(Job {
+                    events: events.clone(),
+                    ..self.job
+                }),
+                stops,
+            )
+            .await
         };
         if let Some(recorded) = words::recorded(&end) {
             project.ledger.end_deployment(number, &recorded).await?;
@@ -190,13 +219,7 @@ impl Prepared {
     }
 }
 
-fn job(
-    project: &Project,
-    environment: &Environment,
-    survey: Survey,
-    plan: &Plan,
-    events: &Events,
-) -> Job {
+fn job(project: &Project, environment: &Environment, survey: Survey, plan: &Plan) -> Job {
     let home = environment
         .hosts
         .iter()
@@ -219,7 +242,7 @@ fn job(
         tunnels: Mutex::new(BTreeMap::new()),
         actor: project.provenance.actor.clone(),
         token: AtomicU64::new(0),
-        events: events.clone(),
+        events: Events::unheard(),
     }
 }
 

@@ -72,6 +72,19 @@ impl Blobs {
         self.keep_if(content, |_| true)
     }
 
+    /// Keeps a file's bytes and returns their digest.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or they cannot be written.
+    pub fn keep_file(&self, path: &Path) -> Result<Digest, BlobError> {
+        let file = File::open(path).map_err(|source| BlobError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        self.keep(file)
+    }
+
     /// Keeps some bytes if their digest is wanted, and returns it in any case.
     fn keep_if(
         &self,

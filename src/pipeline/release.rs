@@ -1,0 +1,241 @@
+//! Releasing: whether the tree is green, keeping the bytes of its images, and recording the release.
+
+use std::collections::BTreeMap;
+
+use crate::domain::cluster::{Cluster, Source};
+use crate::domain::event::{Outcome, Work};
+use crate::domain::failure::{Explain, Kind};
+use crate::domain::ledger::{ImageIdentity, Release};
+use crate::domain::name::{ReleaseId, ServiceName};
+use crate::domain::plan::release::{self, Candidate, NotGreen, Standing};
+use crate::domain::plan::{build, test};
+use crate::pipeline::Tools;
+use crate::pipeline::build::{BuildError, survey};
+use crate::pipeline::project::Project;
+use crate::system::blobs::BlobError;
+use crate::system::checkout::CheckoutError;
+use crate::system::clock;
+use crate::system::engine::EngineError;
+use crate::system::store::StoreError;
+
+/// Why there is no release.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// The tree is not green.
+    #[error(transparent)]
+    NotGreen(#[from] NotGreen),
+    /// What there is cannot be found out.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The tree cannot be read.
+    #[error(transparent)]
+    Checkout(#[from] CheckoutError),
+    /// The engine cannot be asked.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Bytes cannot be kept.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An image went away while it was being released.
+    #[error("the image of {service} is no longer on the engine")]
+    Gone {
+        /// The service.
+        service: ServiceName,
+    },
+    /// A mounted file was changed while it was being released.
+    #[error("{path} was changed while it was being released")]
+    Changed {
+        /// The file.
+        path: String,
+    },
+    /// There is no release of that id.
+    #[error("there is no release {id}")]
+    Unknown {
+        /// The id.
+        id: ReleaseId,
+    },
+    /// The tree is green, but has not been released.
+    #[error("this tree is green, but it has not been released")]
+    NotReleased,
+}
+
+impl Explain for ReleaseError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NotGreen(error) => error.kind(),
+            Self::Build(error) => error.kind(),
+            Self::Checkout(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Blobs(error) => error.kind(),
+            Self::Store(error) => error.kind(),
+            Self::Gone { .. } | Self::Changed { .. } => Kind::Failed,
+            Self::Unknown { .. } | Self::NotReleased => Kind::Refused,
+        }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotGreen(error) => error.hints(),
+            Self::Build(error) => error.hints(),
+            Self::Checkout(error) => error.hints(),
+            Self::Engine(error) => error.hints(),
+            Self::Blobs(error) => error.hints(),
+            Self::Store(error) => error.hints(),
+            Self::Gone { .. } | Self::Changed { .. } => {
+                vec!["run the same command again".to_owned()]
+            }
+            Self::Unknown { .. } => vec!["`longshore history` lists the releases".to_owned()],
+            Self::NotReleased => {
+                vec!["run `longshore release`, or name another one with --release".to_owned()]
+            }
+        }
+    }
+}
+
+/// Makes the release of the tree as it is, keeps everything it needs, and records it.
+///
+/// # Errors
+///
+/// If the tree is not green, or something cannot be kept.
+pub async fn release(tools: &Tools, project: &Project) -> Result<Release, ReleaseError> {
+    let release = of_tree(tools, &project.cluster).await?;
+    for (service, image) in &release.images {
+        keep_image(tools, project, service, image).await?;
+    }
+    for (path, asset) in &release.assets {
+        let kept = project
+            .blobs
+            .keep_file(&project.checkout.root().join(path))?;
+        if kept != asset.digest {
+            return Err(ReleaseError::Changed {
+                path: path.display().to_string(),
+            });
+        }
+    }
+    project
+        .ledger
+        .append_release(&release, clock::now())
+        .await?;
+    for service in release.untested() {
+        tools
+            .events
+            .warn(format!("no test holds {service}: it is released untested"));
+    }
+    if release.provenance.dirty {
+        tools
+            .events
+            .warn("the tree has uncommitted changes: the release is marked dirty");
+    }
+    Ok(release)
+}
+
+/// Finds the release that was made of the tree as it is.
+///
+/// # Errors
+///
+/// If the tree is not green, or has not been released.
+pub async fn released(tools: &Tools, project: &Project) -> Result<Release, ReleaseError> {
+    let release = of_tree(tools, &project.cluster).await?;
+    project
+        .ledger
+        .release(&release.id)
+        .await?
+        .ok_or(ReleaseError::NotReleased)
+}
+
+/// Finds a release by its id.
+///
+/// # Errors
+///
+/// If there is none.
+pub async fn named(project: &Project, id: &ReleaseId) -> Result<Release, ReleaseError> {
+    project
+        .ledger
+        .release(id)
+        .await?
+        .ok_or_else(|| ReleaseError::Unknown { id: id.clone() })
+}
+
+/// Returns the release that the tree would be, which is what it is if it was released.
+async fn of_tree(tools: &Tools, cluster: &Cluster) -> Result<Release, ReleaseError> {
+    let built = survey(tools, cluster, &std::collections::BTreeSet::new(), false).await?;
+    let images = built.present(cluster);
+    let assets = tools.checkout.assets(cluster)?;
+    let mut tests = BTreeMap::new();
+    for name in cluster.tests.keys() {
+        let fingerprint = test::wanted(cluster, name, &images, &assets)
+            .ok()
+            .map(|wanted| wanted.fingerprint);
+        let latest = match &fingerprint {
+            Some(fingerprint) => tools.ledger.test(name, fingerprint).await?,
+            None => None,
+        };
+        tests.insert(
+            name.clone(),
+            Standing {
+                fingerprint,
+                latest,
+            },
+        );
+    }
+    let provenance = tools.provenance.clone();
+    Ok(release::release(Candidate {
+        cluster: cluster.clone(),
+        images,
+        tests,
+        assets,
+        provenance,
+    })?)
+}
+
+/// Keeps an image's bytes, so that the release outlives the engine.
+async fn keep_image(
+    tools: &Tools,
+    project: &Project,
+    service: &ServiceName,
+    image: &ImageIdentity,
+) -> Result<(), ReleaseError> {
+    if project.blobs.holds(image).is_ok() {
+        return Ok(());
+    }
+    let running = tools.events.start(Work::Keep {
+        service: service.clone(),
+    });
+    let kept = async {
+        let found = tools
+            .engine
+            .find(image, &name(&project.cluster, service))
+            .await?;
+        let found = found.ok_or_else(|| ReleaseError::Gone {
+            service: service.clone(),
+        })?;
+        Ok::<_, ReleaseError>(
+            project
+                .blobs
+                .keep_image(service.as_str(), image, tools.engine.export(&found.id))
+                .await?,
+        )
+    };
+    let kept = kept.await;
+    running.end(match &kept {
+        Ok(()) => Outcome::done(image.config.short()),
+        Err(error) => Outcome::Failed {
+            reason: error.to_string(),
+        },
+    });
+    kept
+}
+
+/// Returns a name that the engine knows a service's image by.
+fn name(cluster: &Cluster, service: &ServiceName) -> String {
+    match cluster.services.get(service).map(|service| &service.source) {
+        Some(Source::Image(reference)) => reference.clone(),
+        Some(Source::Build(_)) | None => build::tags(cluster, service)
+            .into_iter()
+            .next()
+            .unwrap_or_default(),
+    }
+}
