@@ -1,0 +1,150 @@
+//! Cleaning up after an end that was not planned.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use longshore::domain::cluster::Restart;
+use longshore::system::engine::{ContainerSpec, Endpoint, Leftover, LeftoverKind, Owner, Run};
+use rustix::process::Signal;
+
+use crate::stack::{Stack, on_engine};
+
+const LONG: &str = r#"
+  db: {image: NAME-base, command: [sleep, "60"], volumes: ["data:/data"]}
+  test: {image: NAME-base, command: [sh, -c, "echo begun; sleep 60"], depends_on: [db]}
+volumes: {data: {}}
+"#;
+
+#[test]
+fn an_interrupted_test_leaves_nothing_but_its_log() {
+    let stack = Stack::new("interrupted", LONG);
+    let child = stack.start_test(&[]);
+    std::thread::sleep(Duration::from_millis(500));
+    child.signal(Signal::INT);
+    child.wait().expect(130).says("interrupted");
+    assert_eq!(stack.left(), []);
+    assert!(stack.log("test", "test").ends_with("begun\n"));
+}
+
+#[test]
+fn an_interrupted_build_ends_at_once() {
+    let stack = Stack::new("interrupted-build", "  a: {build: ./a}\n");
+    stack.write(
+        "a/Dockerfile",
+        &format!(
+            "FROM NAME-base\nRUN sleep 50; echo {}\n",
+            std::process::id()
+        ),
+    );
+    let child = stack.start(&["build", "-v"]);
+    std::thread::sleep(Duration::from_secs(3));
+    let since = Instant::now();
+    child.signal(Signal::TERM);
+    child.wait().expect(130).says("RUN sleep 50");
+    assert!(since.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn what_a_killed_run_left_is_removed_and_nothing_foreign() {
+    let stack = Stack::new("killed", LONG);
+    let child = stack.start_test(&[]);
+    let foreign = foreign(&stack);
+    let kinds: Vec<_> = stack.left().iter().map(|left| left.kind).collect();
+    assert_eq!(
+        kinds.len(),
+        4,
+        "two containers, a network and a volume: {kinds:?}"
+    );
+    child.signal(Signal::KILL);
+    child.wait().expect(-1);
+    let kept = Stack::new("kept", "  test: {image: NAME-base, command: ['false']}\n");
+    kept.run(&["test", "--keep"])
+        .expect(1)
+        .says("look with `docker logs")
+        .says("`longshore gc`");
+    assert_eq!(kept.left().len(), 2);
+    // The next run cleans up what the dead one left, and what is meant to stay stays.
+    assert_eq!(stack.left(), []);
+    stack
+        .run(&["gc", "--dry-run"])
+        .expect(0)
+        .says(&format!("would remove container {}", kept.left()[0].name));
+    assert_eq!(kept.left().len(), 2);
+
+    let name = kept.left()[0].name.clone();
+    stack
+        .run(&["gc"])
+        .expect(0)
+        .says(&format!("removed container {name}"));
+    assert_eq!(kept.left(), []);
+    on_engine(async |engine| {
+        for name in &foreign.0 {
+            engine
+                .container(name)
+                .await
+                .expect("what is not ours stays");
+        }
+    });
+}
+
+/// Containers that are not ours, removed at the end.
+struct Foreign(Vec<String>);
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        on_engine(async |engine| {
+            for name in &self.0 {
+                let container = Leftover {
+                    kind: LeftoverKind::Container,
+                    name: name.clone(),
+                    run: String::new(),
+                    owner: Owner::this_process(),
+                    kept: false,
+                };
+                let _ = engine.remove(&container).await;
+            }
+        });
+    }
+}
+
+/// Makes containers that look like ours and are not: of nobody, of a run whose owner says nothing, of a living run.
+fn foreign(stack: &Stack) -> Foreign {
+    let ours = Run::begin(&stack.name.parse().unwrap()).labels();
+    let mut unowned = ours.clone();
+    unowned.insert(Run::OWNER.to_owned(), "somebody".to_owned());
+    let cases = [
+        ("none", BTreeMap::new()),
+        ("unowned", unowned),
+        ("living", ours),
+    ];
+    let names = cases.map(|(case, mut labels)| {
+        // Not the stack's, so that what is left of it can be counted.
+        labels.remove(Run::CLUSTER);
+        let name = format!("{}-foreign-{case}", stack.name);
+        let image = format!("{}-base", stack.name);
+        on_engine(async |engine| {
+            let image = engine.image(&image).await.unwrap().unwrap();
+            let spec = ContainerSpec {
+                name: name.clone(),
+                image: image.id,
+                command: Some(vec!["true".to_owned()]),
+                entrypoint: None,
+                environment: BTreeMap::new(),
+                user: None,
+                working_dir: None,
+                labels: labels.clone(),
+                healthcheck: None,
+                restart: Restart::No,
+                mounts: Vec::new(),
+                endpoint: Endpoint {
+                    network: "none".to_owned(),
+                    aliases: [].into(),
+                    links: [].into(),
+                },
+            };
+            engine.create_container(spec).await.unwrap();
+        });
+        name
+    });
+    Foreign(names.into())
+}
