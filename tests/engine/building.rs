@@ -94,6 +94,28 @@ fn a_name_that_went_to_another_image_comes_back() {
 }
 
 #[test]
+fn an_external_base_moves_only_when_asked() {
+    let stack = Stack::new("external", "  a: {build: ./a}\n");
+    stack.write("a/Dockerfile", "FROM NAME-external\nRUN test ! -e /new\n");
+    let maker = Stack::new("maker", "  a: {build: ./a}\n");
+    maker.write("a/Dockerfile", "FROM NAME-base\nRUN echo new > /new\n");
+    maker.run(&["build"]).expect(0);
+    let external = format!("{}-external", stack.name);
+    let name = |image: &str| {
+        let image = format!("{}-{image}", maker.name);
+        on_engine(async |engine| {
+            let image = engine.image(&image).await.unwrap().unwrap();
+            engine.tag(&image.id, &external).await.unwrap();
+        });
+    };
+    name("base");
+    stack.run(&["build"]).expect(0);
+    name("a");
+    stack.run(&["build"]).expect(0).says("up to date");
+    stack.run(&["build", "--no-cache"]).expect(0);
+}
+
+#[test]
 fn what_is_left_out_of_the_context_does_not_reach_the_build() {
     let stack = Stack::new(
         "context",

@@ -130,8 +130,8 @@ impl Drop for Stack {
             return;
         };
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));
-        let services = ["a", "b", "app", "test", "db", "migrate"]
-            .map(|service| format!("{}-{service}", self.name));
+        let services =
+            ["a", "b", "test", "external"].map(|service| format!("{}-{service}", self.name));
         let tags: std::collections::BTreeSet<String> = words
             .filter(|word| word.starts_with(&self.name))
             .map(str::to_owned)
@@ -139,6 +139,14 @@ impl Drop for Stack {
             .collect();
         on_engine(async |engine| {
             for tag in &tags {
+                let found = engine.image(tag).await.ok().flatten();
+                let names = found.map(|image| image.tags).unwrap_or_default();
+                for name in names
+                    .iter()
+                    .filter(|name| name.starts_with("longshore.local/"))
+                {
+                    let _ = engine.untag(name).await;
+                }
                 let _ = engine.untag(tag).await;
             }
         });

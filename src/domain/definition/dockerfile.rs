@@ -4,6 +4,7 @@
 //! stage, `FROM`, `COPY --from` and `RUN --mount=…,from=`, line continuations, comments and here-documents.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::place::{Place, Source, Spanned};
@@ -42,12 +43,12 @@ pub fn bases(
         if !needed[index] {
             continue;
         }
-        for from in stages[index].from.iter().rev() {
+        for Taken { image, .. } in stages[index].from.iter().rev() {
             // A stage is known by its name only below it.
-            match find_before(&stages, from, index) {
+            match find_before(&stages, image, index) {
                 Some(stage) => needed[stage] = true,
-                None if from == "scratch" => {}
-                None => images.push(from.clone()),
+                None if image == "scratch" => {}
+                None => images.push(image.clone()),
             }
         }
     }
@@ -55,6 +56,38 @@ pub fn bases(
     let mut seen = BTreeSet::new();
     images.retain(|image| seen.insert(image.clone()));
     images
+}
+
+/// Returns the Dockerfile with other references in place of the images that its stages come from, where `pin` gives one.
+#[must_use]
+pub fn pinned(
+    text: &str,
+    args: &BTreeMap<String, String>,
+    pin: impl Fn(&str) -> Option<String>,
+) -> String {
+    let source = Arc::new(Source {
+        path: String::new(),
+        text: text.to_owned(),
+    });
+    // What is wrong with it was told when it was read.
+    let stages = stages(&source, args, &mut Vec::new());
+    let mut result = String::with_capacity(text.len());
+    let mut done = 0;
+    for (index, stage) in stages.iter().enumerate() {
+        for Taken { image, at } in &stage.from {
+            let other = match find_before(&stages, image, index) {
+                Some(_) => None,
+                None => pin(image),
+            };
+            if let Some(other) = other {
+                result.push_str(&text[done..at.start]);
+                result.push_str(&other);
+                done = at.end;
+            }
+        }
+    }
+    result.push_str(&text[done..]);
+    result
 }
 
 fn find_before(stages: &[Stage], name: &str, index: usize) -> Option<usize> {
@@ -67,7 +100,13 @@ fn find_before(stages: &[Stage], name: &str, index: usize) -> Option<usize> {
 /// A stage: its name, and what it takes from elsewhere, the base first.
 struct Stage {
     name: Option<String>,
-    from: Vec<String>,
+    from: Vec<Taken>,
+}
+
+/// An image or stage that something is taken from, and where the text says so.
+struct Taken {
+    image: String,
+    at: Range<usize>,
 }
 
 fn stages(
@@ -79,8 +118,12 @@ fn stages(
     let mut known = BTreeMap::new();
     for instruction in instructions(&source.text) {
         let place = Place::new(source, instruction.at..instruction.at + instruction.length);
-        let mut words = instruction.words.iter().map(String::as_str);
+        let mut words = instruction.words.iter().copied();
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
+        let at = |part: &str| {
+            let start = part.as_ptr() as usize - source.text.as_ptr() as usize;
+            start..start + part.len()
+        };
         match keyword.as_str() {
             "ARG" if stages.is_empty() => {
                 for word in words {
@@ -95,9 +138,9 @@ fn stages(
             }
             "FROM" => {
                 let mut words = words.filter(|word| !word.starts_with("--"));
-                let base = words.next().unwrap_or_default();
+                let written = words.next();
                 let before = problems.len();
-                let base = filled(base, &known, &place, problems);
+                let base = filled(written.unwrap_or_default(), &known, &place, problems);
                 if base.is_empty() && problems.len() == before {
                     let problem = Problem::error("dockerfile", "`FROM` names no image");
                     problems.push(problem.place(place, "empty, once its arguments are filled in"));
@@ -106,20 +149,23 @@ fn stages(
                     .skip_while(|word| !word.eq_ignore_ascii_case("as"))
                     .nth(1);
                 let name = name.map(str::to_lowercase);
+                let base = written.filter(|_| !base.is_empty()).map(|written| Taken {
+                    image: base,
+                    at: at(written),
+                });
                 stages.push(Stage {
                     name,
-                    from: Some(base)
-                        .filter(|base| !base.is_empty())
-                        .into_iter()
-                        .collect(),
+                    from: base.into_iter().collect(),
                 });
             }
             "COPY" | "ADD" | "RUN" => {
                 if let Some(stage) = stages.last_mut() {
                     // What is left open is an argument of the stage itself, which only the build knows.
-                    stage
-                        .from
-                        .extend(words.filter_map(taken).filter(|from| !from.contains('$')));
+                    let froms = words.filter_map(taken).filter(|from| !from.contains('$'));
+                    stage.from.extend(froms.map(|from| Taken {
+                        image: from.to_owned(),
+                        at: at(from),
+                    }));
                 }
             }
             _ => {}
@@ -129,14 +175,13 @@ fn stages(
 }
 
 /// Returns what `--from=X` or `--mount=type=bind,from=X` takes from.
-fn taken(flag: &str) -> Option<String> {
-    let from = flag.strip_prefix("--from=").or_else(|| {
+fn taken(flag: &str) -> Option<&str> {
+    flag.strip_prefix("--from=").or_else(|| {
         let options = flag.strip_prefix("--mount=")?;
         options
             .split(',')
             .find_map(|option| option.strip_prefix("from="))
-    });
-    from.map(str::to_owned)
+    })
 }
 
 fn filled(
@@ -163,16 +208,17 @@ fn filled(
     filled
 }
 
-struct Instruction {
+struct Instruction<'t> {
     at: usize,
     length: usize,
-    words: Vec<String>,
+    /// Slices of the whole text.
+    words: Vec<&'t str>,
 }
 
 /// Splits a Dockerfile into instructions.
-fn instructions(text: &str) -> Vec<Instruction> {
+fn instructions(text: &str) -> Vec<Instruction<'_>> {
     let escape = escape(text);
-    let mut result: Vec<Instruction> = Vec::new();
+    let mut result: Vec<Instruction<'_>> = Vec::new();
     let mut open = false;
     let mut here: Vec<String> = Vec::new();
     let mut at = 0;
@@ -203,9 +249,7 @@ fn instructions(text: &str) -> Vec<Instruction> {
             });
         }
         if let Some(instruction) = result.last_mut() {
-            instruction
-                .words
-                .extend(content.split_whitespace().map(str::to_owned));
+            instruction.words.extend(content.split_whitespace());
             if !continued {
                 here = instruction
                     .words
@@ -294,5 +338,19 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn pins_what_comes_from_elsewhere_and_nothing_else() {
+        let text = "ARG V=17\nFROM --platform=x debian AS debian\nRUN echo debian\nFROM \"postgres:${V}\"\nCOPY --from=debian / /\nCOPY --from=acme/a:1 a \\\n  b\nRUN --mount=type=bind,from=base,target=/x debian base\nFROM scratch\n";
+        let pins = ["debian", "postgres:17", "acme/a:1", "base"];
+        let pin = |image: &str| pins.contains(&image).then(|| format!("<{image}>"));
+        let expected = "ARG V=17\nFROM --platform=x <debian> AS debian\nRUN echo debian\nFROM <postgres:17>\nCOPY --from=debian / /\nCOPY --from=<acme/a:1> a \\\n  b\nRUN --mount=type=bind,from=<base>,target=/x debian base\nFROM scratch\n";
+        assert_eq!(pinned(text, &BTreeMap::new(), pin), expected);
+        let args = BTreeMap::from([("V".to_owned(), "16".to_owned())]);
+        let none = pinned(text, &args, |image| {
+            (image == "postgres:16").then(String::new)
+        });
+        assert!(none.contains("FROM \nCOPY"), "{none}");
     }
 }

@@ -7,6 +7,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::error::chain;
 use super::{BuildError, BuildRequest, Survey};
+use crate::domain::definition::dockerfile;
 use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{BuildRecord, ImageIdentity};
 use crate::domain::name::ServiceName;
@@ -14,6 +15,9 @@ use crate::domain::plan::build::{Decision, Step};
 use crate::pipeline::Tools;
 use crate::system::clock;
 use crate::system::engine::BuildSpec;
+
+/// The repository under which bases are found by their identity.
+const PINNED: &str = "longshore.local/base";
 
 type Images = BTreeMap<ServiceName, ImageIdentity>;
 /// What each base is expected to be, by reference.
@@ -133,39 +137,48 @@ impl Building<'_> {
     async fn build(&self, tell: impl FnMut(&str)) -> Result<ImageIdentity, BuildError> {
         let image = &self.step.image;
         let context = &self.survey.contexts[self.service];
-        let dockerfile = context.dockerfile.path.display().to_string();
+        let pins = self.pin_bases().await?;
+        let pin = |reference: &str| pins.get(reference).cloned();
+        let text = dockerfile::pinned(&context.dockerfile_text, &image.build.args, pin);
+        let known_as = pins.into_iter().map(|(base, pin)| (pin, base)).collect();
         let spec = BuildSpec {
             tags: &image.tags,
-            dockerfile,
+            dockerfile: context.dockerfile.display().to_string(),
             args: &image.build.args,
             target: image.build.target.as_deref(),
+            known_as: &known_as,
             no_cache: self.no_cache,
         };
-        self.bases_are_as_planned().await?;
-        let built = self.tools.engine.build(&spec, context.stream(), tell).await;
-        let built = built.map_err(|source| BuildError::Build {
+        let built = self.tools.engine.build(&spec, context.stream(text), tell);
+        let built = built.await.map_err(|source| BuildError::Build {
             service: self.service.clone(),
             syntax: context.syntax.clone(),
             source,
         })?;
-        // The builder finds bases by name. If a name moved meanwhile, nobody knows which image it used.
-        self.bases_are_as_planned().await?;
         self.record(&built.identity).await?;
         Ok(built.identity)
     }
 
-    async fn bases_are_as_planned(&self) -> Result<(), BuildError> {
-        let image = &self.step.image;
-        for (base, identity) in self.parents.iter().chain(&image.bases) {
-            let found = self.tools.engine.image(base).await?;
-            if found.is_none_or(|found| found.identity != *identity) {
-                return Err(BuildError::BaseMoved {
-                    base: base.clone(),
-                    service: self.service.clone(),
-                });
+    /// Gives each base a name of its identity, by which the build finds exactly it: the name in the Dockerfile may go to
+    /// another image at any time, by a pull or another checkout's build.
+    async fn pin_bases(&self) -> Result<BTreeMap<String, String>, BuildError> {
+        let mut pins = BTreeMap::new();
+        for (base, identity) in self.parents.iter().chain(&self.step.image.bases) {
+            let pin = format!("{PINNED}:{}", identity.config.hex());
+            let found = match self.tools.engine.find(identity, &pin).await? {
+                Some(found) => Some(found),
+                None => self.tools.engine.find(identity, base).await?,
+            };
+            let found = found.ok_or_else(|| BuildError::BaseGone {
+                base: base.clone(),
+                service: self.service.clone(),
+            })?;
+            if !found.tags.contains(&pin) {
+                self.tools.engine.tag(&found.id, &pin).await?;
             }
+            pins.insert(base.clone(), pin);
         }
-        Ok(())
+        Ok(pins)
     }
 
     async fn record(&self, identity: &ImageIdentity) -> Result<(), BuildError> {

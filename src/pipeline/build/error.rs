@@ -52,9 +52,9 @@ pub enum BuildError {
         #[source]
         source: EngineError,
     },
-    /// Another process gave a base image's name to another image meanwhile.
-    #[error("{base}, which {service} is built from, became another image while it was in use")]
-    BaseMoved {
+    /// A base that was there is no longer.
+    #[error("{base}, which {service} is built from, is no longer on the engine")]
+    BaseGone {
         /// The reference.
         base: String,
         /// What is built from it.
@@ -88,7 +88,7 @@ impl Explain for BuildError {
             Self::Context { source, .. } => source.kind(),
             Self::Engine(source) => source.kind(),
             Self::Store(source) => source.kind(),
-            Self::Build { .. } | Self::External { .. } | Self::BaseMoved { .. } => Kind::Failed,
+            Self::Build { .. } | Self::External { .. } | Self::BaseGone { .. } => Kind::Failed,
             Self::Interrupted => Kind::Interrupted,
         }
     }
@@ -112,11 +112,8 @@ impl Explain for BuildError {
                 ));
                 hints
             }
-            Self::BaseMoved { .. } => {
-                vec![
-                    "run it again; another build or pull on the same engine gave the name away"
-                        .to_owned(),
-                ]
+            Self::BaseGone { .. } => {
+                vec!["run it again; something removed it meanwhile".to_owned()]
             }
             Self::Engine(source) => source.hints(),
             Self::Store(source) => source.hints(),

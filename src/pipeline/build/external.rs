@@ -1,7 +1,7 @@
 //! Images that the cluster does not build: what each reference stands for, and getting what is not there.
 //!
-//! A reference stands for what the ledger says, until `--pull` moves it. Where that image is gone from the engine, and
-//! for the bases of builds, which the builder finds by name, it stands for what has the name now.
+//! A reference stands for what the ledger says, until `--pull` moves it. Only where that image is gone from the engine
+//! it stands for what has the name now.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,11 +78,7 @@ impl Standing {
 }
 
 /// Asks what a reference stands for, and changes nothing.
-pub(super) async fn standing(
-    tools: &Tools,
-    reference: &str,
-    used: &Use,
-) -> Result<Standing, BuildError> {
+pub(super) async fn standing(tools: &Tools, reference: &str) -> Result<Standing, BuildError> {
     let before = tools.ledger.external_image(reference).await?;
     let named = tools
         .engine
@@ -90,9 +86,8 @@ pub(super) async fn standing(
         .await?
         .map(|image| image.identity);
     if let Some(identity) = &before {
-        let has_name = named.as_ref() == Some(identity);
-        let only_run = used.bases_of.is_empty();
-        if has_name || (only_run && tools.engine.find(identity, reference).await?.is_some()) {
+        let named = named.as_ref() == Some(identity);
+        if named || tools.engine.find(identity, reference).await?.is_some() {
             return Ok(Standing::Settled(identity.clone()));
         }
     }
@@ -118,7 +113,7 @@ pub(super) async fn obtain(
 async fn settle(tools: &Tools, reference: &str, used: &Use, pull: bool) -> Result<(), BuildError> {
     let mut standing = match pull {
         true => Standing::Absent,
-        false => self::standing(tools, reference, used).await?,
+        false => self::standing(tools, reference).await?,
     };
     if standing == Standing::Absent {
         self::pull(tools, reference, used).await?;

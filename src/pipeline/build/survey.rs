@@ -62,7 +62,7 @@ pub async fn survey(
     }
     let mut named = BTreeMap::new();
     for (reference, used) in uses(cluster, services)? {
-        let Some(identity) = standing(tools, &reference, &used).await?.identity() else {
+        let Some(identity) = standing(tools, &reference).await?.identity() else {
             continue;
         };
         named.extend(

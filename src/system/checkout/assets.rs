@@ -109,7 +109,7 @@ impl Checkout {
             let below = entry.path.strip_prefix(path).unwrap_or(&entry.path);
             entry.path = target.components().chain(below.components()).collect();
         }
-        Ok(TarStream::new(entries))
+        Ok(TarStream::new(entries, None))
     }
 }
 

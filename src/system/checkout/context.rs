@@ -20,8 +20,10 @@ const OUTSIDE: &str = ".longshore.Dockerfile";
 pub struct Context {
     /// What is in it.
     pub entries: Entries,
-    /// The Dockerfile.
-    pub dockerfile: Entry,
+    /// The Dockerfile's path in what is sent.
+    pub dockerfile: PathBuf,
+    /// The Dockerfile's text, what is not UTF-8 in it replaced.
+    pub dockerfile_text: String,
     /// Digest of the Dockerfile's content.
     pub dockerfile_digest: Digest,
     /// The frontend that the Dockerfile's `# syntax=` line asks for; the engine gets it from a registry.
@@ -47,41 +49,28 @@ impl Checkout {
         };
         walk.folder(&folder, &mut entries)?;
         entries.sort();
-        let meta = fs::metadata(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
-        let kind = entry::file(&dockerfile, &meta)?;
-        let Kind::File { digest, .. } = kind else {
-            return Err(CheckoutError::Special { path: dockerfile });
-        };
+        let bytes = fs::read(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         let within = dockerfile.strip_prefix(&folder).ok();
         let within = within.filter(|path| entries.0.iter().any(|entry| entry.path == **path));
         let path = within.map_or_else(|| PathBuf::from(OUTSIDE), Path::to_owned);
         Ok(Context {
-            syntax: syntax(&dockerfile),
-            dockerfile: Entry {
-                path,
-                from: dockerfile,
-                kind,
-            },
-            dockerfile_digest: digest,
             entries,
+            dockerfile: path,
+            dockerfile_digest: Digest::of(&bytes),
+            syntax: syntax(&text),
+            dockerfile_text: text,
         })
     }
 }
 
 impl Context {
-    /// Sends it as a tar stream, a little at a time: no times, no owners, the Dockerfile in it by
-    /// [`Context::dockerfile`]'s path. The stream ends with an error if a file is no longer what was hashed.
+    /// Sends it as a tar stream, a little at a time: no times, no owners, this text as its Dockerfile. The stream ends
+    /// with an error if a file is no longer what was hashed.
     #[must_use]
-    pub fn stream(&self) -> TarStream {
-        let mut entries = self.entries.clone();
-        if !entries
-            .0
-            .iter()
-            .any(|entry| entry.path == self.dockerfile.path)
-        {
-            entries.0.push(self.dockerfile.clone());
-        }
-        TarStream::new(entries)
+    pub fn stream(&self, dockerfile: String) -> TarStream {
+        let replaced = (self.dockerfile.clone(), dockerfile);
+        TarStream::new(self.entries.clone(), Some(replaced))
     }
 }
 
@@ -153,9 +142,7 @@ fn kind(from: &Path, meta: &fs::Metadata) -> Result<Kind, CheckoutError> {
 
 /// Reads the `# syntax=` directive, which counts only before anything else but directives (Dockerfile reference,
 /// "Parser directives").
-fn syntax(dockerfile: &Path) -> Option<String> {
-    let text = fs::read(dockerfile).ok()?;
-    let text = String::from_utf8_lossy(&text).into_owned();
+fn syntax(text: &str) -> Option<String> {
     let directives = text
         .lines()
         .map_while(|line| line.trim().strip_prefix('#')?.split_once('='));

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::task::{self, Poll};
 
@@ -26,16 +26,20 @@ const WAITING: usize = 16;
 pub struct TarStream(mpsc::Receiver<io::Result<Bytes>>);
 
 impl TarStream {
-    /// Starts to write entries; a blocking thread does it. Needs a tokio runtime.
+    /// Starts to write entries; a blocking thread does it. `replaced` is a file with another text than on disk, or that
+    /// is not there at all. Needs a tokio runtime.
     #[must_use]
-    pub fn new(entries: Entries) -> Self {
+    pub fn new(mut entries: Entries, replaced: Option<(PathBuf, String)>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::task::spawn_blocking(move || {
             let mut pipe = Pipe {
                 sender,
                 chunk: Vec::with_capacity(CHUNK),
             };
-            let result = write(&entries, &mut pipe).and_then(|()| pipe.flush());
+            if let Some((path, _)) = &replaced {
+                entries.0.retain(|entry| entry.path != *path);
+            }
+            let result = write(&entries, replaced.as_ref(), &mut pipe).and_then(|()| pipe.flush());
             if let Err(error) = result {
                 // A receiver that went away wanted no more of it.
                 let _ = pipe.sender.blocking_send(Err(error));
@@ -82,23 +86,20 @@ impl Write for Pipe {
     }
 }
 
-fn write(entries: &Entries, pipe: &mut Pipe) -> io::Result<()> {
+fn write(
+    entries: &Entries,
+    replaced: Option<&(PathBuf, String)>,
+    pipe: &mut Pipe,
+) -> io::Result<()> {
     let mut archive = Builder::new(pipe);
     for Entry { path, from, kind } in &entries.0 {
-        let mut header = Header::new_gnu();
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_size(0);
-        header.set_mode(0o755);
         match kind {
             Kind::Folder => {
-                header.set_entry_type(EntryType::Directory);
+                let mut header = header(EntryType::Directory, 0o755, 0);
                 archive.append_data(&mut header, path, io::empty())?;
             }
             Kind::Link { target } => {
-                header.set_entry_type(EntryType::Symlink);
-                header.set_mode(0o777);
+                let mut header = header(EntryType::Symlink, 0o777, 0);
                 archive.append_link(&mut header, path, target)?;
             }
             Kind::File {
@@ -106,17 +107,32 @@ fn write(entries: &Entries, pipe: &mut Pipe) -> io::Result<()> {
                 size,
                 executable,
             } => {
-                header.set_entry_type(EntryType::Regular);
-                header.set_mode(if *executable { 0o755 } else { 0o644 });
-                header.set_size(*size);
+                let mode = if *executable { 0o755 } else { 0o644 };
+                let mut header = header(EntryType::Regular, mode, *size);
                 let mut source = Verified::open(from, *size)?;
                 archive.append_data(&mut header, path, &mut source)?;
                 source.check(from, digest)?;
             }
         }
     }
+    if let Some((path, text)) = replaced {
+        let mut header = header(EntryType::Regular, 0o644, text.len() as u64);
+        archive.append_data(&mut header, path, text.as_bytes())?;
+    }
     archive.into_inner()?;
     Ok(())
+}
+
+/// A header without time and owner.
+fn header(kind: EntryType, mode: u32, size: u64) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
 }
 
 /// A file that is hashed while it is sent.

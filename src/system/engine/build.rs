@@ -23,6 +23,8 @@ pub struct BuildSpec<'b> {
     pub args: &'b BTreeMap<String, String>,
     /// The stage to build, if not the last.
     pub target: Option<&'b str>,
+    /// Names in what the builder prints, and what a person knows them by.
+    pub known_as: &'b BTreeMap<String, String>,
     /// Whether nothing of an earlier build may be used.
     pub no_cache: bool,
 }
@@ -39,7 +41,7 @@ impl Engine {
         context: TarStream,
         mut tell: impl FnMut(&str),
     ) -> Result<Image, EngineError> {
-        let mut progress = Progress::default();
+        let mut progress = Progress::new(spec.known_as);
         let built = {
             let options = self.options(spec);
             let mut stream = self
@@ -56,7 +58,7 @@ impl Engine {
         };
         let (failed, tail) = progress.end(&mut tell);
         let id = built.map_err(|error| EngineError::Build {
-            reason: reason(failed, &error),
+            reason: known(spec.known_as, reason(failed, &error)),
             tail,
         })?;
         let name = spec.tags.first().cloned().unwrap_or_default();
@@ -94,6 +96,12 @@ impl Engine {
             ..BuildImageOptions::default()
         }
     }
+}
+
+/// Says names as a person knows them.
+pub(super) fn known(known_as: &BTreeMap<String, String>, text: String) -> String {
+    let names = known_as.iter();
+    names.fold(text, |text, (name, known)| text.replace(name, known))
 }
 
 /// Takes one message; returns the image's id if it is the one that says it.

@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bollard::moby::buildkit::v1::StatusResponse;
 
+use super::build::known;
+
 /// How many lines a failure shows.
 const TAIL: usize = 20;
 
 /// Turns a builder's progress into lines, and remembers the last ones.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// Names that are replaced.
+    known_as: BTreeMap<String, String>,
     told: BTreeSet<String>,
     /// What a step printed without ending the line, by step.
     open: BTreeMap<String, String>,
@@ -18,6 +22,14 @@ pub(super) struct Progress {
 }
 
 impl Progress {
+    /// Begins one. `known_as` holds names in what the builder prints, and what to say in their place.
+    pub(super) fn new(known_as: &BTreeMap<String, String>) -> Self {
+        Self {
+            known_as: known_as.clone(),
+            ..Self::default()
+        }
+    }
+
     /// Takes BuildKit's progress.
     pub(super) fn status(&mut self, status: &StatusResponse, mut tell: impl FnMut(&str)) {
         for vertex in &status.vertexes {
@@ -60,7 +72,7 @@ impl Progress {
     }
 
     fn line(&mut self, line: &str, tell: &mut impl FnMut(&str)) {
-        let line = plain(line);
+        let line = known(&self.known_as, plain(line));
         let line = line.trim_end();
         if line.is_empty() {
             return;

@@ -113,11 +113,15 @@ async fn the_dockerfile_is_sent_even_if_it_is_ignored_or_elsewhere() {
     let checkout = Checkout::open(folder.path()).unwrap();
     for (dockerfile, text) in [("app/Dockerfile", "FROM x"), ("docker/Other", "FROM y")] {
         let context = checkout.context(&build("app", dockerfile)).unwrap();
-        let sent = receive(context.stream()).await.unwrap();
+        let sent = receive(context.stream(context.dockerfile_text.clone()))
+            .await
+            .unwrap();
         assert_eq!(sent[Path::new(OUTSIDE)], text, "{dockerfile}");
     }
     let plain = tree(&APP);
-    let sent = receive(context(&plain).stream()).await.unwrap();
+    let sent = receive(context(&plain).stream("FROM x".to_owned()))
+        .await
+        .unwrap();
     assert_eq!(sent[Path::new("Dockerfile")], "FROM x");
     assert!(!sent.contains_key(Path::new(OUTSIDE)));
 }
@@ -128,7 +132,9 @@ async fn what_changed_since_it_was_hashed_is_not_sent() {
         let folder = tree(&[("app/Dockerfile", "FROM x"), ("app/a", "11")]);
         let context = context(&folder);
         fs::write(folder.path().join("app/a"), other).unwrap();
-        let error = receive(context.stream()).await.unwrap_err();
+        let error = receive(context.stream(context.dockerfile_text.clone()))
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("changed while"), "{error}");
     }
 }
@@ -137,7 +143,9 @@ async fn what_changed_since_it_was_hashed_is_not_sent() {
 async fn a_large_file_goes_through_in_chunks() {
     let text = "x".repeat(3_000_000);
     let folder = tree(&[("app/Dockerfile", "FROM x"), ("app/large", &text)]);
-    let sent = receive(context(&folder).stream()).await.unwrap();
+    let sent = receive(context(&folder).stream(String::new()))
+        .await
+        .unwrap();
     assert_eq!(sent[Path::new("large")], text);
 }
 
