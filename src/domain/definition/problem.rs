@@ -166,12 +166,22 @@ fn nearest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) -> Option
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
+    /// The most problems that are told. Warnings go first where there are more.
+    pub const MOST: usize = 1000;
+
     /// Sorts problems; none if there is no error among them.
     #[must_use]
     pub fn of(problems: Vec<Problem>) -> Option<Self> {
         let error = |problem: &Problem| problem.severity == Severity::Error;
         let any = problems.iter().any(error);
-        any.then(|| Self(sorted(problems)))
+        any.then(|| {
+            let mut problems = sorted(problems);
+            if problems.len() > Self::MOST {
+                problems.retain(error);
+                problems.truncate(Self::MOST);
+            }
+            Self(problems)
+        })
     }
 
     /// Returns them in order.

@@ -193,9 +193,12 @@ impl Graph {
             around.extend(self.needed_by(name));
             around
         };
+        let mut grouped = BTreeSet::new();
         for name in self.nodes.keys() {
-            if !groups.iter().any(|group| group.contains(name)) {
-                groups.push(self.reach(name, both, |edge| !edge.is_build()));
+            if !grouped.contains(name) {
+                let group = self.reach(name, both, |edge| !edge.is_build());
+                grouped.extend(group.iter().cloned());
+                groups.push(group);
             }
         }
         groups

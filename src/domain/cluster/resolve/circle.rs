@@ -7,19 +7,25 @@ pub fn circle<N: Ord + Copy>(edges: &BTreeMap<N, BTreeSet<N>>) -> Option<Vec<N>>
     let mut done = BTreeSet::new();
     for start in edges.keys() {
         let mut path = vec![*start];
+        let mut on_path = BTreeSet::from([*start]);
         // For each node on the path, what is left to visit from it. No recursion: a chain may be long.
         let mut left = vec![followers(edges, *start)];
         while let Some(open) = left.last_mut() {
             let Some(next) = open.pop() else {
                 left.pop();
-                done.extend(path.pop());
+                if let Some(node) = path.pop() {
+                    on_path.remove(&node);
+                    done.insert(node);
+                }
                 continue;
             };
-            if let Some(at) = path.iter().position(|node| *node == next) {
-                return Some(path.split_off(at));
+            if on_path.contains(&next) {
+                let before = path.iter().take_while(|node| **node != next).count();
+                return Some(path.split_off(before));
             }
             if !done.contains(&next) {
                 path.push(next);
+                on_path.insert(next);
                 left.push(followers(edges, next));
             }
         }

@@ -6,15 +6,19 @@
 mod circle;
 mod edges;
 mod environment;
+mod hosts;
 mod mounts;
 mod names;
+mod place;
 #[cfg(test)]
 mod properties;
+mod rollout;
 mod service;
 mod source;
 #[cfg(test)]
 mod tests;
 mod tests_of;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +54,10 @@ pub struct Resolved {
 ///
 /// Everything that is wrong with it, warnings included.
 pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<Resolved, Problems> {
+    let many = definition.problems.len() >= Problems::MOST;
+    if let Some(problems) = Problems::of(definition.problems.clone()).filter(|_| many) {
+        return Err(problems);
+    }
     let mut resolver = Resolver {
         definition,
         surroundings,
@@ -89,7 +97,10 @@ struct Resolver<'a> {
 
 impl Resolver<'_> {
     fn tell(&mut self, problem: Problem) {
-        self.problems.push(problem);
+        // Nobody repairs more at once, and a file of ten megabytes could hold hundreds of thousands.
+        if self.problems.len() < Problems::MOST {
+            self.problems.push(problem);
+        }
     }
 
     /// Takes a text for a name, or tells why it is none.

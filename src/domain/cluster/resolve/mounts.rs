@@ -1,5 +1,6 @@
 //! What a service mounts.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::Resolver;
@@ -16,12 +17,10 @@ impl Resolver<'_> {
         names: &Names<'_>,
         written: Option<&Spanned<compose::Mounts>>,
     ) -> Vec<Mount> {
-        let mut mounts: Vec<Mount> = Vec::new();
+        let mut mounts = Vec::new();
+        let mut targets = BTreeSet::new();
         for mount in written.into_iter().flat_map(|mounts| &mounts.value.0) {
-            if mounts
-                .iter()
-                .any(|earlier| earlier.target == mount.value.target)
-            {
+            if !targets.insert(&mount.value.target) {
                 let message = format!("two mounts at {}", mount.value.target);
                 self.tell(
                     Problem::error("duplicate-mount", message).at(&mount.at, "the second one"),

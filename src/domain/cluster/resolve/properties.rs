@@ -136,7 +136,7 @@ fn good(compose: &str) -> Cluster {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_panics_and_every_error_can_be_shown(which in 0..4usize, changes in changes()) {

@@ -8,9 +8,7 @@ use crate::domain::cluster::{
     Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Port, Protocol, Restart, Service,
 };
 use crate::domain::definition::compose::{self, Test, Transport, Wait};
-use crate::domain::definition::{
-    At, Content, Named, Pairs, Problem, Reading, Spanned, dotenv, source,
-};
+use crate::domain::definition::{At, Named, Pairs, Problem, Reading, Spanned};
 use crate::domain::name::{Alias, NetworkName, ServiceName};
 
 /// The label that makes a service run to its end.
@@ -136,68 +134,6 @@ impl Resolver<'_> {
         let labelled = labels.get(TEST).is_some_and(|value| value != "false");
         let named = !told && !labels.contains_key(TEST) && TEST_NAMES.contains(&name);
         profiles.contains("test") || labelled || named
-    }
-
-    fn environment_of(
-        &mut self,
-        reading: &Reading,
-        written: Option<&Spanned<Pairs>>,
-        files: Option<&Spanned<compose::EnvFiles>>,
-    ) -> BTreeMap<String, String> {
-        let mut result = BTreeMap::new();
-        for file in files.into_iter().flat_map(|files| &files.value.0) {
-            let path = self.definition.path(&file.path.value);
-            let content = self.definition.file(&path);
-            if *content == Content::Missing {
-                if file.required {
-                    let message = format!("{path} does not exist");
-                    let problem = Problem::error("missing-file", message);
-                    let problem = problem.at(&file.path.at, "named here");
-                    let help = format!(
-                        "create it, or write `- {{path: {}, required: false}}`",
-                        file.path.value
-                    );
-                    self.tell(problem.help(help));
-                }
-                continue;
-            }
-            match source(&path, content) {
-                Ok(source) => {
-                    let outside = |name: &str| {
-                        result
-                            .get(name)
-                            .or_else(|| reading.variables.get(name))
-                            .cloned()
-                    };
-                    let values = dotenv::read(&source, &outside, &mut self.problems);
-                    result.extend(values);
-                }
-                Err(problem) => self.tell(problem.at(&file.path.at, "named here")),
-            }
-        }
-        for (name, pair) in written.into_iter().flat_map(|pairs| &pairs.value.0) {
-            if name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '=') {
-                let message = format!("`{name}` is no name of a variable");
-                self.tell(
-                    Problem::error("bad-name", message).at(&pair.at, "expected `NAME=value`"),
-                );
-                continue;
-            }
-            // A name alone is passed through; one that is set nowhere stays unset, as in Compose.
-            let value = pair
-                .value
-                .clone()
-                .or_else(|| reading.variables.get(name).cloned());
-            match value {
-                Some(value) => {
-                    result.insert(name.clone(), value);
-                }
-                None => {
-                    result.remove(name);
-                }
-            }
-        }
-        result
     }
 
     fn joined(

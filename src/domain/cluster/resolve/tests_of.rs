@@ -6,7 +6,8 @@ use super::Resolver;
 use super::names::Names;
 use super::service::TEST;
 use crate::domain::cluster::{Service, Test};
-use crate::domain::definition::{Problem, settings};
+use crate::domain::definition::settings::{Settings, TestEntry};
+use crate::domain::definition::{Named, Problem};
 use crate::domain::name::{ServiceName, TestName};
 
 impl Resolver<'_> {
@@ -15,49 +16,14 @@ impl Resolver<'_> {
         services: &BTreeMap<ServiceName, Service>,
     ) -> BTreeMap<TestName, Test> {
         let mut tests = BTreeMap::new();
-        let names = Names::of(&self.definition.base);
-        let settings = self.definition.settings.as_ref();
-        let entries = settings.and_then(|settings| settings.tests.as_ref());
-        for (name, entry) in entries.into_iter().flat_map(|entries| &entries.value.0) {
+        for (name, entry) in entries(self.definition.settings.as_ref()) {
             let parsed = self.name::<TestName>(name, &entry.key);
-            let settings::TestEntry {
-                service,
-                command,
-                timeout,
-            } = &entry.value;
-            let Some(service) = service else {
-                let problem =
-                    Problem::error("missing-key", format!("test `{name}` names no service"));
-                self.tell(problem.at(&entry.key, "`service` is missing"));
-                continue;
-            };
-            if !self.known_service(&names, &service.value, &service.at) {
-                continue;
-            }
-            let Some(service) = service.value.parse::<ServiceName>().ok() else {
-                continue;
-            };
-            let command = command.as_ref().map(|command| command.value.0.clone());
-            let timeout = timeout
-                .as_ref()
-                .map_or(Test::DEFAULT_TIMEOUT, |period| period.value.0);
-            tests.extend(parsed.map(|name| {
-                (
-                    name,
-                    Test {
-                        service,
-                        command,
-                        timeout,
-                    },
-                )
-            }));
+            tests.extend(parsed.zip(self.test(name, entry)));
         }
         for (name, service) in services.iter().filter(|(_, service)| service.test_only) {
             // A service that an entry runs is not run a second time, and one that only helps tests is none.
-            let helper = service
-                .labels
-                .get(TEST)
-                .is_some_and(|value| value == "false");
+            let label = service.labels.get(TEST);
+            let helper = label.is_some_and(|value| value == "false");
             let told = tests.values().any(|test| test.service == *name);
             if helper || told {
                 continue;
@@ -71,17 +37,48 @@ impl Resolver<'_> {
                 timeout: Test::DEFAULT_TIMEOUT,
             };
             if tests.insert(test, own).is_some() {
-                let entries = entries.map(|entries| &entries.value.0);
-                let entry = entries.and_then(|entries| entries.get(name.as_str()));
-                let message =
-                    format!("test `{name}` has the name of a test service, but runs another one");
-                let problem = Problem::error("duplicate-test", message);
-                self.tell(match entry {
-                    Some(entry) => problem.at(&entry.key, "rename this test"),
-                    None => problem,
-                });
+                self.two_of_a_name(name);
             }
         }
         tests
     }
+
+    fn test(&mut self, name: &str, entry: &Named<TestEntry>) -> Option<Test> {
+        let TestEntry {
+            service,
+            command,
+            timeout,
+        } = &entry.value;
+        let Some(service) = service else {
+            let message = format!("test `{name}` names no service");
+            let problem = Problem::error("missing-key", message);
+            self.tell(problem.at(&entry.key, "`service` is missing"));
+            return None;
+        };
+        let names = Names::of(&self.definition.base);
+        let known = self.known_service(&names, &service.value, &service.at);
+        let limit = timeout.as_ref().map(|period| period.value.0);
+        let service = service.value.parse().ok().filter(|_| known)?;
+        Some(Test {
+            service,
+            command: command.as_ref().map(|command| command.value.0.clone()),
+            timeout: limit.unwrap_or(Test::DEFAULT_TIMEOUT),
+        })
+    }
+
+    fn two_of_a_name(&mut self, name: &ServiceName) {
+        let message = format!("test `{name}` has the name of a test service, but runs another one");
+        let problem = Problem::error("duplicate-test", message);
+        let mut entries = entries(self.definition.settings.as_ref());
+        let entry = entries.find(|(test, _)| *test == name.as_str());
+        self.tell(match entry {
+            Some((_, entry)) => problem.at(&entry.key, "rename this test"),
+            None => problem,
+        });
+    }
+}
+
+fn entries(settings: Option<&Settings>) -> impl Iterator<Item = (&String, &Named<TestEntry>)> {
+    let tests = settings.and_then(|settings| settings.tests.as_ref());
+    tests.into_iter().flat_map(|tests| &tests.value.0)
 }
