@@ -41,7 +41,7 @@ impl Draft<'_> {
         let description = escape::text(self.description)?;
         let (before, start) = self.start(identity)?;
         let container = self.container.name.clone();
-        let remove = docker(["rm", "--force", "--volumes", &container])?;
+        let remove = quietly(&["rm", "--force", "--volumes", &container])?;
         let stop_seconds = self.container.stop_seconds.saturating_add(STOP_SLACK);
         if self.service.one_shot {
             return Ok(Unit::OneShot(OneShotUnit {
@@ -68,7 +68,7 @@ impl Draft<'_> {
             before,
             start,
             healthy: seconds.map(wait).transpose()?,
-            stop: docker(["stop", &container])?,
+            stop: quietly(&["stop", &container])?,
             remove,
             restart: restart(self.service.restart),
             start_seconds: START_SECONDS.saturating_add(seconds.unwrap_or_default()),
@@ -148,7 +148,7 @@ pub fn network(
     Ok(Unit::Network(NetworkUnit {
         description: escape::text(&format!("network {name}"))?,
         create: escape::command(Program::Shell, groups)?,
-        remove: docker(["network", "rm", &name])?,
+        remove: quietly(&["network", "rm", &name])?,
     }))
 }
 
@@ -227,6 +227,11 @@ fn label_options(labels: &[(String, String)], identity: &str) -> Vec<Vec<String>
     let unit = (UNIT_LABEL.to_owned(), identity.to_owned());
     let option = |(name, value): &(String, String)| words(["--label", &format!("{name}={value}")]);
     labels.iter().chain([&unit]).map(option).collect()
+}
+
+fn quietly(words: &[&str]) -> Result<Escaped, EscapeError> {
+    let shell = ["-c", script::QUIETLY, "docker"];
+    escape::command(Program::Shell, [[&shell, words].concat()])
 }
 
 fn docker<const N: usize>(words: [&str; N]) -> Result<Escaped, EscapeError> {

@@ -1,5 +1,9 @@
 //! The few shell lines that units carry, each given its values as arguments.
 
+/// Runs docker with these words and says nothing. What is there no more when it is to be stopped or removed would
+/// otherwise be told as an error each time, among the container's own lines.
+pub const QUIETLY: &str = "exec /usr/bin/docker \"$@\" >/dev/null 2>&1";
+
 /// Waits until container `$1` is healthy, at most `$2` seconds. Fails at once when docker says unhealthy, when the
 /// container has no check, or when the unit's main process is gone.
 pub const WAIT_HEALTHY: &str = "now() { read -r up rest </proc/uptime; echo ${up%.*}; }; \
