@@ -92,6 +92,8 @@ pub enum Command {
     Test(super::test::Arguments),
     /// Remove what killed runs left
     Gc(super::gc::Arguments),
+    /// Render the unit files of every host, with the images that are built
+    Units(super::units::Arguments),
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
     /// Make a release of this tree if it is green, and print its id

@@ -25,6 +25,7 @@ mod start;
 mod status;
 mod table;
 mod test;
+mod units;
 mod workshop;
 
 pub use args::Cli;

@@ -10,7 +10,7 @@ use super::context::{Context, Interrupt};
 use super::failure::Failure;
 use super::{
     build, check, completions, config, deploy, gc, graph, history, lab, man, release, rollback,
-    run, status, test,
+    run, status, test, units,
 };
 use crate::domain::failure::Kind;
 
@@ -57,6 +57,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Build(arguments) => build::run(context, arguments).await,
         Command::Test(arguments) => test::run(context, arguments).await,
         Command::Gc(arguments) => gc::run(context, &arguments).await,
+        Command::Units(arguments) => units::run(context, arguments).await,
         Command::Lab(arguments) => lab::run(context, arguments).await,
         Command::Release => release::run(context).await,
         Command::Run(arguments) => run::run(context, arguments).await,

@@ -10,6 +10,7 @@ pub mod release;
 pub mod rollout;
 pub mod test;
 mod tools;
+pub mod units;
 
 pub use events::{Events, Running};
 pub use tools::Tools;

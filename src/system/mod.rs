@@ -13,6 +13,7 @@ pub mod clock;
 pub mod engine;
 pub mod environment;
 pub mod files;
+pub mod folder;
 pub mod lab;
 pub mod loader;
 pub mod process;

@@ -309,6 +309,7 @@ pub fn applied(tree: &Tree, before: &Inventory) -> Inventory {
             .map(|image| image.config)
             .chain(before.images.clone())
             .collect(),
+        assets: tree.assets.keys().chain(&before.assets).copied().collect(),
         ..before.clone()
     }
 }

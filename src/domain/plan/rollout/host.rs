@@ -30,7 +30,10 @@ pub fn host(tree: &Tree, inventory: &Inventory) -> HostPlan {
         .images
         .iter()
         .filter(|(_, image)| !inventory.images.contains(&image.config));
-    let staged = inventory.kept.contains(&to);
+    let absent = tree
+        .assets
+        .keys()
+        .filter(|name| !inventory.assets.contains(name));
     HostPlan {
         from,
         to: (!nothing_to_run).then_some(to),
@@ -40,7 +43,7 @@ pub fn host(tree: &Tree, inventory: &Inventory) -> HostPlan {
         ship: lacking
             .map(|(service, image)| (service.clone(), image.config))
             .collect(),
-        assets: tree.assets.keys().filter(|_| !staged).copied().collect(),
+        assets: absent.copied().collect(),
         blockers: if nothing_to_run {
             Vec::new()
         } else {

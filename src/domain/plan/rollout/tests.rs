@@ -150,7 +150,7 @@ lab-1  OLD → NEW
   ~ service  db-1       restart: ports changed
   ! one-shot migrate-1  run once, not reverted
   ~ service  web-1      restart: image 4b5e57f6eb2f → 88f3e977ffb6, variable GREETING removed, variable LOG_LEVEL changed, variable NEW added, dependencies changed
-    1 image to ship: web; 1 mounted path to bring; 4 units unchanged
+    1 image to ship: web; 4 units unchanged
 
 lab-2  nothing runs here
 

@@ -48,7 +48,7 @@ pub struct HostPlan {
     pub unchanged: usize,
     /// Images that it lacks: service to config digest.
     pub ship: BTreeMap<ServiceName, Digest>,
-    /// Content of the repository that is brought with the deployment, unless its folder is there already.
+    /// Content of the repository that it lacks.
     pub assets: BTreeSet<Digest>,
     /// What keeps the plan from being carried out.
     pub blockers: Vec<Blocker>,
