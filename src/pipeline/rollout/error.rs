@@ -187,7 +187,7 @@ impl Explain for RolloutError {
             | Self::Ship { .. }
             | Self::OtherImage { .. }
             | Self::Archive { .. } => Kind::Failed,
-            Self::Ended(outcome) => super::words::kind(outcome),
+            Self::Ended(outcome) => outcome.kind().unwrap_or(Kind::Failed),
         }
     }
 

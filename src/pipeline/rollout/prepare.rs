@@ -10,7 +10,6 @@ use super::carry_out::{Stops, carry_out};
 use super::error::RolloutError;
 use super::job::Job;
 use super::survey::{Survey, survey};
-use super::words;
 use crate::domain::cluster::{Cluster, Environment, Host};
 use crate::domain::inventory::Fleet;
 use crate::domain::ledger::{DeploymentRecord, Provenance, Release};
@@ -175,9 +174,10 @@ impl Prepared {
             )
             .await
         };
-        if let Some(recorded) = words::recorded(&end) {
-            project.ledger.end_deployment(number, &recorded).await?;
-        }
+        project
+            .ledger
+            .end_deployment(number, &end.recorded())
+            .await?;
         if end == Outcome::Healthy {
             Ok(())
         } else {
