@@ -53,7 +53,13 @@ pub struct GlobalOptions {
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
     pub color: Colour,
     /// Keep the record here: a path of an SQLite file
-    #[arg(long, global = true, env = "LONGSHORE_LEDGER", value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "LONGSHORE_LEDGER",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
     pub ledger: Option<String>,
 }
 
