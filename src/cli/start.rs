@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,17 +19,20 @@ use crate::domain::failure::Kind;
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => return last_words(&format!("failed to start the runtime: {error}")),
-    };
+    match start(cli) {
+        Ok(code) => code,
+        Err(error) => last_words(&format!("{error:#}")),
+    }
+}
+
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().build();
+    let runtime = runtime.context("failed to start the runtime")?;
     let code = runtime.block_on(begin(cli));
     // A blocking read of a terminal or a frozen host must not hold up the exit.
     runtime.shutdown_background();
-    code
+    Ok(code)
 }
 
 async fn begin(cli: Cli) -> ExitCode {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::planner::fingerprint;
-use super::value::{HostPlan, Leftover, Plan};
+use super::value::{HostPlan, Leftover, Note, Plan};
 use crate::domain::cluster::RolloutPolicy;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::inventory::{Fleet, Inventory};
@@ -40,6 +40,8 @@ pub enum NoWayBack {
     /// A host does not have what it would return to.
     #[error("{host} does not keep release {release} any more, or never ran it healthily")]
     NotKept {
+        /// The cluster and environment.
+        scope: Scope,
         /// The host.
         host: HostName,
         /// The release.
@@ -54,9 +56,13 @@ impl Explain for NoWayBack {
 
     fn hints(&self) -> Vec<String> {
         match self {
-            Self::Nothing { .. } => vec!["`longshore history` shows what was deployed".to_owned()],
-            Self::NotKept { release, .. } => vec![format!(
-                "deploy it again: `longshore deploy --release {release}`"
+            Self::Nothing { scope } => vec![format!(
+                "`longshore history -e {}` shows what was deployed",
+                scope.environment
+            )],
+            Self::NotKept { scope, release, .. } => vec![format!(
+                "deploy it again: `longshore deploy -e {} --release {release}`",
+                scope.environment
             )],
         }
     }
@@ -85,6 +91,12 @@ pub fn back(input: &BackInput<'_>) -> Result<Plan, NoWayBack> {
         let to = targets.get(name).cloned().or_else(|| from.clone());
         hosts.insert(name.clone(), host(inventory, from, to));
     }
+    // A deployment says what to run; that nothing is to run is said by none.
+    let stays = |(host, plan): (&HostName, &HostPlan)| {
+        let stays = !targets.contains_key(host) && plan.from.is_some();
+        stays.then(|| Note::Stays { host: host.clone() })
+    };
+    let notes = hosts.iter().filter_map(stays).collect();
     let busy: Vec<_> = input
         .hosts
         .iter()
@@ -102,7 +114,7 @@ pub fn back(input: &BackInput<'_>) -> Result<Plan, NoWayBack> {
             .map(|batch| batch.iter().copied().cloned().collect())
             .collect(),
         hosts,
-        notes: Vec::new(),
+        notes,
         fingerprint: fingerprint(input.hosts, input.fleet),
     })
 }
@@ -138,6 +150,10 @@ fn kept(
         let Some(inventory) = input.fleet.hosts.get(name) else {
             continue;
         };
+        // It had nothing to run then.
+        if recorded.is_some_and(|record| !record.hosts.contains_key(name)) {
+            continue;
+        }
         let own = || {
             inventory
                 .healthy
@@ -152,6 +168,7 @@ fn kept(
         let id = id.ok_or_else(|| NoWayBack::NotKept {
             host: name.clone(),
             release: release.clone(),
+            scope: input.scope.clone(),
         })?;
         targets.insert(name.clone(), id.clone());
     }
@@ -224,6 +241,13 @@ mod tests {
     use super::*;
     use crate::domain::ledger::{Provenance, RolloutOutcome, Timestamp};
 
+    fn scope() -> Scope {
+        Scope {
+            cluster: "shop".parse().unwrap(),
+            environment: "lab".parse().unwrap(),
+        }
+    }
+
     fn release(number: u8) -> ReleaseId {
         format!("{number:012x}").parse().unwrap()
     }
@@ -281,10 +305,7 @@ mod tests {
         };
         let to = to.map(release);
         back(&BackInput {
-            scope: &Scope {
-                cluster: "shop".parse().unwrap(),
-                environment: "lab".parse().unwrap(),
-            },
+            scope: &scope(),
             policy: &RolloutPolicy::default(),
             hosts: &[name()],
             fleet: &fleet,
@@ -342,10 +363,22 @@ mod tests {
     fn a_named_release_has_to_be_kept() {
         assert_eq!(target(plan(3, Vec::new(), Some(1))), Some(deployment(1)));
         let gone = NoWayBack::NotKept {
+            scope: scope(),
             host: name(),
             release: release(9),
         };
         assert_eq!(plan(3, vec![healthy(9)], Some(9)), Err(gone));
+    }
+
+    #[test]
+    fn a_host_that_had_nothing_to_run_is_left_as_it_is() {
+        let nowhere = |number| DeploymentRecord {
+            hosts: BTreeMap::new(),
+            ..healthy(number)
+        };
+        let way = plan(3, vec![nowhere(1), healthy(3)], None).unwrap();
+        assert!(way.is_empty());
+        assert_eq!(way.notes, [Note::Stays { host: name() }]);
     }
 
     #[test]

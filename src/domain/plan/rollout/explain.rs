@@ -231,6 +231,10 @@ impl std::fmt::Display for Note {
                     "volume {volume} is empty on {to}; its data stays on {from}"
                 )
             }
+            Self::Stays { host } => write!(
+                f,
+                "{host} had nothing to run then, and keeps what it runs now"
+            ),
         }
     }
 }

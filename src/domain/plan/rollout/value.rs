@@ -199,6 +199,11 @@ pub enum Note {
         /// Where the services go.
         to: HostName,
     },
+    /// A way back leads to a deployment in which a host had nothing to run; it keeps what it runs now.
+    Stays {
+        /// The host.
+        host: HostName,
+    },
 }
 
 /// A plan that may not be carried out.
