@@ -7,6 +7,9 @@ use super::failure::Failure;
 use crate::domain::cluster::Cluster;
 use crate::domain::definition::Problem;
 
+/// How many names of a kind are shown.
+const SHOWN: usize = 20;
+
 /// Validates the definition and says what it holds.
 ///
 /// # Errors
@@ -37,6 +40,11 @@ fn summary(cluster: &Cluster) -> String {
     let mut add = |what: &str, names: Vec<&str>| {
         if !names.is_empty() {
             let count = names.len();
+            let more = count.saturating_sub(SHOWN);
+            let mut names: Vec<_> = names.into_iter().take(SHOWN).map(str::to_owned).collect();
+            if more > 0 {
+                names.push(format!("and {more} more"));
+            }
             lines.push(format!("  {count:>3} {what:<14}{}", names.join(", ")));
         }
     };

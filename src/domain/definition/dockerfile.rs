@@ -9,7 +9,19 @@ use std::sync::Arc;
 
 use super::place::{Place, Source, Spanned};
 use super::problem::Problem;
-use super::template::{Incident, Template};
+use super::template::{Budget, Incident, Template};
+
+/// Arguments that BuildKit itself gives a value.
+const PLATFORM: &[&str] = &[
+    "BUILDARCH",
+    "BUILDOS",
+    "BUILDPLATFORM",
+    "BUILDVARIANT",
+    "TARGETARCH",
+    "TARGETOS",
+    "TARGETPLATFORM",
+    "TARGETVARIANT",
+];
 
 /// Returns the images that the stages needed for `target` (else the last one) name, in order, each once.
 pub fn bases(
@@ -109,62 +121,41 @@ struct Taken {
     at: Range<usize>,
 }
 
+/// Reads the stages of a Dockerfile.
+struct Reader<'a> {
+    source: &'a Arc<Source>,
+    args: &'a BTreeMap<String, String>,
+    known: BTreeMap<String, String>,
+    budget: Budget,
+    problems: &'a mut Vec<Problem>,
+}
+
 fn stages(
     source: &Arc<Source>,
     args: &BTreeMap<String, String>,
     problems: &mut Vec<Problem>,
 ) -> Vec<Stage> {
+    let mut reader = Reader {
+        source,
+        args,
+        known: BTreeMap::new(),
+        budget: Budget::default(),
+        problems,
+    };
     let mut stages: Vec<Stage> = Vec::new();
-    let mut known = BTreeMap::new();
     for instruction in instructions(&source.text) {
-        let place = Place::new(source, instruction.at..instruction.at + instruction.length);
         let mut words = instruction.words.iter().copied();
         let keyword = words.next().unwrap_or_default().to_ascii_uppercase();
-        let at = |part: &str| {
-            let start = part.as_ptr() as usize - source.text.as_ptr() as usize;
-            start..start + part.len()
-        };
         match keyword.as_str() {
-            "ARG" if stages.is_empty() => {
-                for word in words {
-                    let (name, default) = word.split_once('=').unwrap_or((word, ""));
-                    let default = filled(default, &known, &place, problems);
-                    let value = args
-                        .get(name)
-                        .cloned()
-                        .or(word.contains('=').then_some(default));
-                    known.extend(value.map(|value| (name.to_owned(), value)));
-                }
-            }
-            "FROM" => {
-                let mut words = words.filter(|word| !word.starts_with("--"));
-                let written = words.next();
-                let before = problems.len();
-                let base = filled(written.unwrap_or_default(), &known, &place, problems);
-                if base.is_empty() && problems.len() == before {
-                    let problem = Problem::error("dockerfile", "`FROM` names no image");
-                    problems.push(problem.place(place, "empty, once its arguments are filled in"));
-                }
-                let name = words
-                    .skip_while(|word| !word.eq_ignore_ascii_case("as"))
-                    .nth(1);
-                let name = name.map(str::to_lowercase);
-                let base = written.filter(|_| !base.is_empty()).map(|written| Taken {
-                    image: base,
-                    at: at(written),
-                });
-                stages.push(Stage {
-                    name,
-                    from: base.into_iter().collect(),
-                });
-            }
+            "ARG" if stages.is_empty() => words.for_each(|word| reader.argument(word)),
+            "FROM" => stages.push(reader.stage(&instruction)),
             "COPY" | "ADD" | "RUN" => {
                 if let Some(stage) = stages.last_mut() {
                     // What is left open is an argument of the stage itself, which only the build knows.
                     let froms = words.filter_map(taken).filter(|from| !from.contains('$'));
                     stage.from.extend(froms.map(|from| Taken {
                         image: from.to_owned(),
-                        at: at(from),
+                        at: reader.at(from),
                     }));
                 }
             }
@@ -172,6 +163,87 @@ fn stages(
         }
     }
     stages
+}
+
+impl Reader<'_> {
+    /// Returns where a part of the text stands in it.
+    fn at(&self, part: &str) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.source.text.as_ptr() as usize;
+        start..start + part.len()
+    }
+
+    /// Takes an argument and its default. What a default uses and nobody has set is empty, as in the build.
+    fn argument(&mut self, word: &str) {
+        let (name, default) = word.split_once('=').unwrap_or((word, ""));
+        let default = self.filled(default).0;
+        let default = word.contains('=').then_some(default);
+        let value = self.args.get(name).cloned().or(default);
+        self.known
+            .extend(value.map(|value| (name.to_owned(), value)));
+    }
+
+    fn stage(&mut self, instruction: &Instruction<'_>) -> Stage {
+        let Instruction { at, length, words } = instruction;
+        let place = Place::new(self.source, *at..at + length);
+        let words = words.iter().copied().skip(1);
+        let mut words = words.filter(|word| !word.starts_with("--"));
+        let written = words.next();
+        let name = words
+            .skip_while(|word| !word.eq_ignore_ascii_case("as"))
+            .nth(1);
+        let name = name.map(str::to_lowercase);
+        let (image, incidents) = self.filled(written.unwrap_or_default());
+        let told = !incidents.is_empty();
+        for incident in incidents {
+            self.tell(incident, &place);
+        }
+        if image.is_empty() && !told {
+            let problem = Problem::error("dockerfile", "`FROM` names no image");
+            let problem = problem.place(place, "empty, once its arguments are filled in");
+            self.problems.push(problem);
+        }
+        // What is known in part names something else.
+        let base = written.filter(|_| !told && !image.is_empty());
+        let base = base.map(|written| Taken {
+            image,
+            at: self.at(written),
+        });
+        let from = base.into_iter().collect();
+        Stage { name, from }
+    }
+
+    fn tell(&mut self, incident: Incident, place: &Place) {
+        let place = place.clone();
+        self.problems.push(match incident {
+            Incident::Unset { name, .. } if PLATFORM.contains(&name.as_str()) => {
+                let message =
+                    format!("what `FROM` names depends on `{name}`, which only the build knows");
+                let problem = Problem::warning("platform-base", message);
+                problem.place(place, "a change of it is not noticed")
+            }
+            Incident::Unset { name, .. } | Incident::Required { name, .. } => {
+                let message = format!("build argument `{name}` has no value");
+                let problem = Problem::error("build-argument", message).place(place, "used here");
+                let default = format!("give it a default (`ARG {name}=…` before the first `FROM`)");
+                problem.help(format!("{default}, or set it in `build.args`"))
+            }
+            Incident::TooLong { .. } => {
+                let problem = Problem::error("too-large", "build arguments blow the file up");
+                problem.place(place, "this one is too much")
+            }
+        });
+    }
+
+    fn filled(&mut self, text: &str) -> (String, Vec<Incident>) {
+        let text = text.trim_matches(['"', '\'']);
+        let Ok(template) = Template::parse(text) else {
+            return (text.to_owned(), Vec::new());
+        };
+        let (known, mut incidents) = (&self.known, Vec::new());
+        let lookup = &mut |name: &str| known.get(name).cloned();
+        let filled = template.fill(lookup, &mut incidents, &mut self.budget);
+        (filled, incidents)
+    }
 }
 
 /// Returns what `--from=X` or `--mount=type=bind,from=X` takes from.
@@ -182,30 +254,6 @@ fn taken(flag: &str) -> Option<&str> {
             .split(',')
             .find_map(|option| option.strip_prefix("from="))
     })
-}
-
-fn filled(
-    text: &str,
-    known: &BTreeMap<String, String>,
-    place: &Place,
-    problems: &mut Vec<Problem>,
-) -> String {
-    let text = text.trim_matches(['"', '\'']);
-    let Ok(template) = Template::parse(text) else {
-        return text.to_owned();
-    };
-    let mut incidents = Vec::new();
-    let filled = template.fill(&mut |name| known.get(name).cloned(), &mut incidents);
-    for incident in incidents {
-        let (Incident::Unset { name, .. } | Incident::Required { name, .. }) = incident;
-        let message = format!("build argument `{name}` has no value");
-        let problem = Problem::error("build-argument", message).place(place.clone(), "used here");
-        let help = format!(
-            "give it a default (`ARG {name}=…` before the first `FROM`), or set it in `build.args`"
-        );
-        problems.push(problem.help(help));
-    }
-    filled
 }
 
 struct Instruction<'t> {
@@ -317,6 +365,10 @@ mod tests {
         assert_eq!(of(text, &[], Some("build")).0, ["golang:1"]);
         assert_eq!(of(text, &[], Some("unused")).0, ["never"]);
         assert_eq!(of("FROM scratch\n", &[], None).0, Vec::<String>::new());
+        assert_eq!(
+            of("ARG A=$NONE\nARG B=b\nFROM $B\n", &[], None),
+            (vec!["b".to_owned()], Vec::new())
+        );
         assert_eq!(of("from a as b\nfrom b\n", &[], None).0, ["a"]);
     }
 
@@ -326,6 +378,7 @@ mod tests {
             ("", None, "dockerfile"),
             ("FROM ${BASE}\n", None, "build-argument"),
             ("ARG BASE=\nFROM ${BASE}\n", None, "dockerfile"),
+            ("FROM base-${TARGETARCH}\n", None, "platform-base"),
             ("FROM a AS build\n", Some("biuld"), "unknown-stage"),
         ] {
             let (_, problems) = of(text, &[], target);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::place::{Place, Source};
 use super::problem::Problem;
-use super::template::{Incident, Template};
+use super::template::{Budget, Incident, Template};
 
 /// Reads a file's lines. `outside` wins over what stands further up in the file where a value uses a variable.
 pub fn read(
@@ -21,6 +21,7 @@ pub fn read(
         source,
         at: 0,
         values: BTreeMap::new(),
+        budget: Budget::default(),
         outside,
         problems,
     };
@@ -37,6 +38,7 @@ struct Reader<'a> {
     source: &'a Arc<Source>,
     at: usize,
     values: BTreeMap<String, String>,
+    budget: Budget,
     outside: &'a dyn Fn(&str) -> Option<String>,
     problems: &'a mut Vec<Problem>,
 }
@@ -157,13 +159,21 @@ impl<'a> Reader<'a> {
         let (values, outside) = (&self.values, self.outside);
         let mut lookup = |name: &str| outside(name).or_else(|| values.get(name).cloned());
         let mut incidents = Vec::new();
-        let filled = template.fill(&mut lookup, &mut incidents);
+        let filled = template.fill(&mut lookup, &mut incidents, &mut self.budget);
         for incident in incidents {
-            if let Incident::Required { name, message, .. } = incident {
-                let message = format!("variable `{name}` has to have a value: {message}");
-                let problem = Problem::error("required-variable", message);
-                self.problems
-                    .push(problem.place(place.clone(), "required here"));
+            match incident {
+                Incident::Unset { .. } => {}
+                Incident::Required { name, message, .. } => {
+                    let message = format!("variable `{name}` has to have a value: {message}");
+                    let problem = Problem::error("required-variable", message);
+                    let problem = problem.place(place.clone(), "required here");
+                    self.problems.push(problem);
+                }
+                Incident::TooLong { .. } => {
+                    let problem = Problem::error("too-large", "variables blow the file up");
+                    let problem = problem.place(place.clone(), "this one is too much");
+                    self.problems.push(problem);
+                }
             }
         }
         Ok(filled)
@@ -241,6 +251,23 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn doubling_ends_in_an_error() {
+        let mut text = "A0=xxxxxxxxxxxxxxxx\n".to_owned();
+        for line in 1..200 {
+            let before = line - 1;
+            text.push_str(&format!("A{line}=$A{before}$A{before}\n"));
+        }
+        let (_, problems) = parse(&text);
+        assert_eq!(
+            problems
+                .iter()
+                .map(|problem| problem.code)
+                .collect::<Vec<_>>(),
+            ["too-large"]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::{At, Place};
 use super::problem::Problem;
-use super::template::{Incident, Template};
+use super::template::{Budget, Incident, Template};
 use super::yaml::{Entry, Node, Scalar, Value};
 
 /// Where a variable was used.
@@ -22,6 +22,7 @@ pub struct Interpolation<'a> {
     variables: &'a BTreeMap<String, String>,
     on_top: &'a BTreeMap<String, String>,
     unset: BTreeSet<String>,
+    budget: Budget,
     /// What was used, in the order met.
     pub uses: Vec<Use>,
     /// What was wrong; a variable without value is a warning, once.
@@ -40,6 +41,7 @@ impl<'a> Interpolation<'a> {
             variables,
             on_top,
             unset,
+            budget: Budget::default(),
             uses,
             problems,
         }
@@ -93,7 +95,7 @@ impl<'a> Interpolation<'a> {
             names.insert(name.to_owned());
             on_top.get(name).or_else(|| variables.get(name)).cloned()
         };
-        let filled = template.fill(&mut lookup, &mut incidents);
+        let filled = template.fill(&mut lookup, &mut incidents, &mut self.budget);
         let place = &at.place;
         let used = |name| Use {
             name,
@@ -108,6 +110,12 @@ impl<'a> Interpolation<'a> {
 
     fn tell(&mut self, incident: Incident, text: &str, at: &At) {
         match incident {
+            Incident::TooLong { range } => {
+                let problem = Problem::error("too-large", "variables blow the file up");
+                let problem = problem.at(&within(at, text, range), "this one is too much");
+                self.problems
+                    .push(problem.help("look at what its value is"));
+            }
             Incident::Unset { name, range } => {
                 if self.unset.insert(name.clone()) {
                     let message = format!("variable `{name}` has no value: it reads as empty");

@@ -46,6 +46,16 @@ pub struct Malformed {
     pub range: Range<usize>,
 }
 
+/// How much filling in may still add: a file of doubling variables must not fill the memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(32 * 1024 * 1024)
+    }
+}
+
 /// What came up while a template was filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incident {
@@ -62,6 +72,11 @@ pub enum Incident {
         name: String,
         /// What the definition says about it, maybe nothing.
         message: String,
+        /// Where in the text, in bytes.
+        range: Range<usize>,
+    },
+    /// The budget is used up: this variable and what follows is left empty. Told once for a budget.
+    TooLong {
         /// Where in the text, in bytes.
         range: Range<usize>,
     },
@@ -83,14 +98,21 @@ impl Template {
         &self,
         lookup: &mut dyn FnMut(&str) -> Option<String>,
         incidents: &mut Vec<Incident>,
+        budget: &mut Budget,
     ) -> String {
-        Filling { lookup, incidents }.template(self)
+        let mut filling = Filling {
+            lookup,
+            incidents,
+            budget,
+        };
+        filling.template(self)
     }
 }
 
 struct Filling<'a> {
     lookup: &'a mut dyn FnMut(&str) -> Option<String>,
     incidents: &'a mut Vec<Incident>,
+    budget: &'a mut Budget,
 }
 
 impl Filling<'_> {
@@ -108,11 +130,26 @@ impl Filling<'_> {
                         Some(otherwise) => self.otherwise(name, otherwise, range),
                         None => self.plain(name, range),
                     };
-                    result.push_str(&filled);
+                    if self.afford(&filled, range) {
+                        result.push_str(&filled);
+                    }
                 }
             }
         }
         result
+    }
+
+    fn afford(&mut self, filled: &str, range: &Range<usize>) -> bool {
+        if let Some(left) = self.budget.0.checked_sub(filled.len()) {
+            self.budget.0 = left;
+            return true;
+        }
+        if self.budget.0 > 0 {
+            self.budget.0 = 0;
+            let range = range.clone();
+            self.incidents.push(Incident::TooLong { range });
+        }
+        false
     }
 
     fn plain(&mut self, name: &str, range: &Range<usize>) -> String {
@@ -265,9 +302,11 @@ mod tests {
             "DOLLAR" => Some("${SET}".to_owned()),
             _ => None,
         };
-        let text = Template::parse(text)
-            .unwrap()
-            .fill(&mut lookup, &mut incidents);
+        let text = Template::parse(text).unwrap().fill(
+            &mut lookup,
+            &mut incidents,
+            &mut Budget::default(),
+        );
         (text, incidents)
     }
 
@@ -314,6 +353,19 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn the_budget_ends_doubling() {
+        let (mut value, mut budget) = ("x".repeat(1024), Budget::default());
+        let (template, mut incidents) = (Template::parse("$A$A$A").unwrap(), Vec::new());
+        for _ in 0..100 {
+            let lookup = &mut |_: &str| Some(value.clone());
+            value = template.fill(lookup, &mut incidents, &mut budget);
+        }
+        assert_eq!(incidents.len(), 1);
+        assert!(matches!(incidents[0], Incident::TooLong { .. }));
+        assert_eq!(value, "");
     }
 
     #[test]

@@ -15,6 +15,8 @@ use crate::domain::name::{Alias, NetworkName, ServiceName};
 const ONE_SHOT: &str = "dev.longshore.one-shot";
 /// The label that makes a service a test.
 pub const TEST: &str = "dev.longshore.test";
+/// The most ports of a service: enough for the ranges that voice and video use.
+const MOST_PORTS: usize = 20_000;
 /// Names that make a service a test where no `tests:` are written.
 const TEST_NAMES: &[&str] = &["test", "tests", "sut", "subject"];
 
@@ -50,6 +52,7 @@ impl Resolver<'_> {
             stop_grace_period,
         } = &written.value;
         let source = self.source(reading, written, build.as_ref(), image.as_ref());
+        self.countable_ports(ports.as_ref(), expose.as_ref());
         let labels = self.labels(labels.as_ref());
         let profiles: BTreeSet<String> =
             all(profiles).map(|profile| profile.value.clone()).collect();
@@ -65,6 +68,7 @@ impl Resolver<'_> {
             ports: all(ports).flat_map(|port| each_port(&port.value)).collect(),
             expose: all(expose)
                 .flat_map(|expose| each_exposed(&expose.value))
+                .take(MOST_PORTS)
                 .collect(),
             mounts: self.mounts(reading, names, volumes.as_ref()),
             networks: self.joined(names, networks.as_ref()),
@@ -84,6 +88,26 @@ impl Resolver<'_> {
             stop_grace_period: stop_grace_period.as_ref().map(|period| period.value.0),
             source: source?,
         })
+    }
+
+    /// Each port of a range becomes a value of its own, so there cannot be any number of them.
+    fn countable_ports(
+        &mut self,
+        ports: Option<&Spanned<Vec<Spanned<compose::Port>>>>,
+        expose: Option<&Spanned<Vec<Spanned<compose::Expose>>>>,
+    ) {
+        let length = |(first, last): (u16, u16)| usize::from(last - first) + 1;
+        let published = ports.into_iter().flat_map(|ports| &ports.value);
+        let exposed = expose.into_iter().flat_map(|ports| &ports.value);
+        let published: usize = published.map(|port| length(port.value.target)).sum();
+        let exposed: usize = exposed.map(|port| length(port.value.ports)).sum();
+        let at = ports
+            .map(|ports| &ports.at)
+            .or(expose.map(|ports| &ports.at));
+        if let Some(at) = at.filter(|_| published + exposed > MOST_PORTS) {
+            let message = format!("the service has more than {MOST_PORTS} ports");
+            self.tell(Problem::error("too-large", message).at(at, "too many"));
+        }
     }
 
     /// Reads labels. One without a value is empty, as in Compose; ours are checked.
