@@ -277,46 +277,21 @@ impl Site {
         network: &str,
     ) -> Tree {
         let s = &self.scope;
-        let mut units = vec![self.listed(Kind::Network, &format!("{s}-network.service"), Some(s.to_string()), None, &format!(
-            "[Unit]\nPartOf={s}.target\nRequires=docker.service\nAfter=docker.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
-             ExecStart=/bin/sh -c '/usr/bin/docker network inspect {s} >/dev/null 2>&1 || /usr/bin/docker network create --label dev.longshore.unit=IDENTITY --label word={network} {s}'\n\
-             ExecStop=-/usr/bin/docker network rm {s}\n"
-        ))];
-        for (name, line) in oneshots {
-            units.push(self.listed(Kind::OneShot, &format!("{s}-{name}-1.service"), None, Some(name), &format!(
-                "[Unit]\nRequires={s}-network.service\nAfter={s}-network.service\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '{line}'\nTimeoutStartSec=infinity\n"
-            )));
-        }
-        for (name, word) in services {
-            let container = format!("{s}-{name}-1");
-            let extra = word
-                .strip_prefix('!')
-                .map_or_else(String::new, |line| format!("{line}\n"));
-            let (cluster, environment) = (&s.cluster, &s.environment);
-            let image = self.image.reference(&"sleep".parse().unwrap());
-            units.push(self.listed(Kind::Service, &format!("{container}.service"), Some(container.clone()), Some(name), &format!(
-                "[Unit]\nPartOf={s}.target\nRequires=docker.service {s}-network.service\nAfter=docker.service {s}-network.service\n\
-                 [Service]\nType=exec\n{extra}ExecStartPre=-/usr/bin/docker rm -f {container}\n\
-                 ExecStart=/usr/bin/docker run --rm --name {container} --network {s} --stop-signal KILL --label dev.longshore.cluster={cluster} \
-                 --label dev.longshore.environment={environment} --label dev.longshore.unit=IDENTITY --env \"WORD={word}\" {image} /bin/sleep infinity\n\
-                 ExecStop=-/usr/bin/docker stop {container}\nExecStopPost=-/usr/bin/docker rm -f {container}\nRestart=always\nRestartSec=1s\nSuccessExitStatus=137 143\n"
-            )));
-        }
+        let mut units = vec![self.network(network)];
+        units.extend(oneshots.iter().map(|(name, line)| self.oneshot(name, line)));
+        units.extend(services.iter().map(|(name, word)| self.service(name, word)));
         let wants: String = units
             .iter()
             .filter(|unit| unit.kind == Kind::Service)
             .map(|unit| format!("Wants={}\n", unit.name))
             .collect();
-        units.push(self.listed(
-            Kind::Target,
-            &s.target(),
-            None,
-            None,
-            &format!("[Unit]\n{wants}"),
-        ));
-        units.push(self.listed(Kind::Boot, &format!("{s}-boot.service"), None, None, &format!(
-            "[Unit]\nWants=docker.service\nAfter=docker.service\n[Service]\nType=oneshot\nExecStart=/bin/sh {}/switch boot\n[Install]\nWantedBy=multi-user.target\n", s.folder()
-        )));
+        units.push(self.listed(Kind::Target, &s.target(), &format!("[Unit]\n{wants}")));
+        let boot = format!(
+            "[Unit]\nWants=docker.service\nAfter=docker.service\n[Service]\nType=oneshot\nExecStart=/bin/sh {}/switch boot\n\
+             [Install]\nWantedBy=multi-user.target\n",
+            s.folder()
+        );
+        units.push(self.listed(Kind::Boot, &format!("{s}-boot.service"), &boot));
         Tree {
             scope: s.clone(),
             units,
@@ -333,33 +308,78 @@ impl Site {
         }
     }
 
-    fn listed(
-        &self,
-        kind: Kind,
-        name: &str,
-        subject: Option<String>,
-        service: Option<&str>,
-        text: &str,
-    ) -> Listed {
-        let identity = Digest::of(text);
+    fn network(&self, word: &str) -> Listed {
+        let s = &self.scope;
         let text = format!(
-            "{}[X-Longshore]\nScope={}\nIdentity={}\n",
-            text.replace("IDENTITY", &identity.hex()),
-            self.scope,
-            identity.hex()
+            "[Unit]\nPartOf={s}.target\nRequires=docker.service\nAfter=docker.service\n[Service]\nType=oneshot\nRemainAfterExit=yes\n\
+             ExecStart=/bin/sh -c '/usr/bin/docker network inspect {s} >/dev/null 2>&1 || /usr/bin/docker network create --label dev.longshore.unit=IDENTITY --label word={word} {s}'\n\
+             ExecStop=-/usr/bin/docker network rm {s}\n"
         );
-        let instance = service.map(|service| Instance {
-            service: service.parse().unwrap(),
-            number: 1,
-        });
+        let unit = self.listed(Kind::Network, &format!("{s}-network.service"), &text);
+        Listed {
+            subject: Some(s.to_string()),
+            ..unit
+        }
+    }
+
+    fn oneshot(&self, name: &str, line: &str) -> Listed {
+        let s = &self.scope;
+        let text = format!(
+            "[Unit]\nRequires={s}-network.service\nAfter={s}-network.service\n[Service]\nType=oneshot\nExecStart=/bin/sh -c '{line}'\nTimeoutStartSec=infinity\n"
+        );
+        let unit = self.listed(Kind::OneShot, &format!("{s}-{name}-1.service"), &text);
+        Listed {
+            instance: Some(instance(name)),
+            ..unit
+        }
+    }
+
+    /// A word that begins with `!` is a line of the unit's `[Service]` section, before everything else.
+    fn service(&self, name: &str, word: &str) -> Listed {
+        let s = &self.scope;
+        let container = format!("{s}-{name}-1");
+        let extra = word
+            .strip_prefix('!')
+            .map_or_else(String::new, |line| format!("{line}\n"));
+        let (cluster, environment) = (&s.cluster, &s.environment);
+        let image = self.image.reference(&"sleep".parse().unwrap());
+        let text = format!(
+            "[Unit]\nPartOf={s}.target\nRequires=docker.service {s}-network.service\nAfter=docker.service {s}-network.service\n\
+             [Service]\nType=exec\n{extra}ExecStartPre=-/usr/bin/docker rm -f {container}\n\
+             ExecStart=/usr/bin/docker run --rm --name {container} --network {s} --stop-signal KILL --label dev.longshore.cluster={cluster} \
+             --label dev.longshore.environment={environment} --label dev.longshore.unit=IDENTITY --env \"WORD={word}\" {image} /bin/sleep infinity\n\
+             ExecStop=-/usr/bin/docker stop {container}\nExecStopPost=-/usr/bin/docker rm -f {container}\nRestart=always\nRestartSec=1s\nSuccessExitStatus=137 143\n"
+        );
+        let unit = self.listed(Kind::Service, &format!("{container}.service"), &text);
+        Listed {
+            subject: Some(container),
+            instance: Some(instance(name)),
+            ..unit
+        }
+    }
+
+    fn listed(&self, kind: Kind, name: &str, text: &str) -> Listed {
+        let identity = Digest::of(text);
+        let hex = identity.hex();
+        let text = text.replace("IDENTITY", &hex);
         Listed {
             name: name.parse().unwrap(),
             kind,
             identity,
-            subject,
-            instance,
-            text,
+            subject: None,
+            instance: None,
+            text: format!(
+                "{text}[X-Longshore]\nScope={}\nIdentity={hex}\n",
+                self.scope
+            ),
         }
+    }
+}
+
+fn instance(service: &str) -> Instance {
+    Instance {
+        service: service.parse().unwrap(),
+        number: 1,
     }
 }
 

@@ -588,7 +588,7 @@ async fn assets_come_along_and_are_kept_as_long_as_needed() {
             file.hex()
         ))
         .await;
-    let mut expected = vec![
+    let mut expected = [
         format!("{} 644 0", file.hex()),
         format!("{}/bin/run 755 0", folder.hex()),
         format!("{}/etc/conf 644 0", folder.hex()),
