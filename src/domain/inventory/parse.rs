@@ -194,12 +194,12 @@ impl Reading {
                 running: word(1, "state")? == "running",
                 health: health(word(2, "status")?),
                 image: word(3, "image")?.to_owned(),
-                identity: identity(word(4, "identity")?)?,
+                identity: label(word(4, "identity")?),
                 ports: word(5, "ports")?.to_owned(),
             }),
             "network" | "volume" => {
                 self.things
-                    .push((word(0, "name")?.to_owned(), identity(word(1, "identity")?)?));
+                    .push((word(0, "name")?.to_owned(), label(word(1, "identity")?)));
             }
             "image" => {
                 self.images
@@ -351,6 +351,11 @@ fn identity(hex: &str) -> Result<Option<Digest>, Missing> {
     }
 }
 
+/// Reads the label of a container, network or volume. Anybody may have written it.
+fn label(hex: &str) -> Option<Digest> {
+    identity(hex).ok().flatten()
+}
+
 fn tag(reference: &str) -> Option<Digest> {
     let (name, tag) = reference.rsplit_once(':')?;
     name.starts_with("longshore.local/")
@@ -449,6 +454,13 @@ mod tests {
             inventory.units[&unit("shop-prod-web-1.service")].running,
             None
         );
+    }
+
+    #[test]
+    fn what_others_wrote_on_their_containers_is_no_error() {
+        let text =
+            "longshore\t1\ncontainer\tx\trunning\tUp\tweb\t00\t\nnetwork\tn\tours\nend\tok\n";
+        assert_eq!(parse(text), Ok(Inventory::default()));
     }
 
     #[test]
