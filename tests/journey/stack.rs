@@ -51,7 +51,7 @@ impl Stack {
         fs::create_dir_all(stack.path("")).unwrap();
         fs::copy("/bin/busybox", stack.path("busybox"))
             .expect("busybox-static is installed by `make deps`");
-        stack.write("Dockerfile", "FROM scratch\nCOPY busybox /bin/busybox\nCOPY www /www\nCMD [\"/bin/busybox\", \"httpd\", \"-f\", \"-p\", \"8080\", \"-h\", \"/www\"]\n");
+        stack.write("Dockerfile", "FROM scratch\nCOPY busybox /bin/busybox\nCOPY busybox /bin/sh\nCOPY www /www\nCMD [\"/bin/busybox\", \"httpd\", \"-f\", \"-p\", \"8080\", \"-h\", \"/www\"]\n");
         stack.write(".dockerignore", "*\n!busybox\n!www\n");
         stack.write(
             "compose.yaml",

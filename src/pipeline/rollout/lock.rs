@@ -87,7 +87,10 @@ pub(super) fn keep(job: Arc<Job>, token: u64, lost: UnboundedSender<()>) -> Abor
             .await
             {
                 Ok(_) => since = asked,
-                Err(RolloutError::Verb { .. }) => break,
+                Err(RolloutError::Verb {
+                    source: Unanswered::Refused(_),
+                    ..
+                }) => break,
                 Err(_) => {
                     if let Ok(again) = link.again().await {
                         link = again;
