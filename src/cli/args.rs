@@ -39,6 +39,7 @@ pub struct DefinitionOptions {
 
 /// How longshore speaks, and where it keeps its record.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options anywhere")]
 pub struct GlobalOptions {
     /// How results and progress are written
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
@@ -46,7 +47,7 @@ pub struct GlobalOptions {
     /// Tell only warnings and errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Tell more; twice, everything
+    /// Tell what builds, containers and steps say
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// When to use colour; `auto` honours NO_COLOR

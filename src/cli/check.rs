@@ -40,6 +40,11 @@ fn summary(cluster: &Cluster) -> String {
     let mut add = |what: &str, names: Vec<&str>| {
         if !names.is_empty() {
             let count = names.len();
+            let what = if count == 1 {
+                what.to_owned()
+            } else {
+                format!("{what}s")
+            };
             let more = count.saturating_sub(SHOWN);
             let mut names: Vec<_> = names.into_iter().take(SHOWN).map(str::to_owned).collect();
             if more > 0 {
@@ -49,23 +54,23 @@ fn summary(cluster: &Cluster) -> String {
         }
     };
     add(
-        "services",
+        "service",
         cluster.services.keys().map(|name| name.as_str()).collect(),
     );
     add(
-        "networks",
+        "network",
         cluster.networks.keys().map(|name| name.as_str()).collect(),
     );
     add(
-        "volumes",
+        "volume",
         cluster.volumes.keys().map(|name| name.as_str()).collect(),
     );
     add(
-        "tests",
+        "test",
         cluster.tests.keys().map(|name| name.as_str()).collect(),
     );
     add(
-        "environments",
+        "environment",
         cluster
             .environments
             .keys()

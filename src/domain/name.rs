@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not the name it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {what}: {rule}")]
+#[error("{text:?} is not {} {what}: {rule}", article(.what))]
 pub struct NameError {
     /// The text as given.
     pub text: String,
@@ -18,6 +18,14 @@ pub struct NameError {
     pub what: &'static str,
     /// The rule it breaks, in words.
     pub rule: &'static str,
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    }
 }
 
 /// The longest name taken. Three of them and an instance number stay below systemd's 255 bytes for a unit name.

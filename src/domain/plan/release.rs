@@ -59,7 +59,10 @@ impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotBuilt(service) => {
-                write!(f, "the image of {service} is not built from this tree")
+                write!(
+                    f,
+                    "the image of {service} is not built or pulled for this tree"
+                )
             }
             Self::NotRun(test) => write!(f, "test {test} has not been run on this tree"),
             Self::Red { test, reason, log } => {

@@ -108,7 +108,7 @@ impl Explain for BuildError {
             Self::External { image, source, .. } => {
                 let mut hints = source.hints();
                 hints.push(format!(
-                    "if it is made elsewhere (`make base-images`, `docker build -t {image} …`), make it first: what is on the engine is not pulled"
+                    "if it is made elsewhere (`docker build -t {image} …`), make it first: what is on the engine is not pulled"
                 ));
                 hints
             }

@@ -157,12 +157,12 @@ impl Explain for LabError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Engine { .. } => vec![
-                "start the engine: `make engine` here, `sudo systemctl start docker` elsewhere"
+                "start one: `sudo systemctl start docker`, or `sudo dockerd &` where there is no systemd"
                     .to_owned(),
                 "if it listens elsewhere, set DOCKER_HOST".to_owned(),
             ],
             Self::Base { .. } => vec![format!(
-                "without a registry, make {BASE} by debootstrap: `make base-image`"
+                "without a registry, make {BASE} by debootstrap: `make base-image` in longshore's repository"
             )],
             Self::Build { .. } => {
                 vec!["the build needs a Debian mirror; run it with -v to see its output".to_owned()]

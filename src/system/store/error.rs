@@ -76,7 +76,7 @@ impl Explain for StoreError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Folder { .. } | Self::Open { .. } | Self::Query { .. } => {
-                vec!["check that the disk has room and that you may write there, or name another file with --ledger".to_owned()]
+                vec!["check that it is a ledger, that the disk has room and that you may write there, or name another file with --ledger".to_owned()]
             }
             Self::Migrate { .. } | Self::Record { .. } => {
                 vec!["use the longshore that wrote it, or a newer one; the file has not been changed".to_owned()]

@@ -57,7 +57,7 @@ impl Explain for NoWayBack {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Nothing { scope } => vec![format!(
-                "`longshore history -e {}` shows what was deployed",
+                "`longshore history -e {0}` shows what was deployed; `longshore rollback -e {0} --to ID` goes to any of it",
                 scope.environment
             )],
             Self::NotKept { scope, release, .. } => vec![format!(

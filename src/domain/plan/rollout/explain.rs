@@ -13,8 +13,9 @@ impl Plan {
         let paint = Paint(colour);
         if self.is_empty() {
             let count = counted(self.hosts.len(), "host");
+            let are = if self.hosts.len() == 1 { "is" } else { "are" };
             return format!(
-                "nothing to do: {count} of {} up to date with release {}\n",
+                "nothing to do: {count} of {} {are} up to date with release {}\n",
                 self.scope.environment, self.release
             );
         }
@@ -82,6 +83,11 @@ impl Plan {
             .max();
         for change in &shown {
             text.push_str(&line(change, width.unwrap_or(0), paint));
+        }
+        if plan.changes.is_empty() && from != to {
+            text.push_str(
+                "  ~ units that differ there are restarted, one-shots are not run again\n",
+            );
         }
         text.push_str(&brought(plan));
         text

@@ -116,7 +116,7 @@ fn what_is_there_already_is_told_in_one_line() {
     assert!(plan.is_empty());
     assert_eq!(
         explained(&plan),
-        "nothing to do: 2 hosts of staging up to date with release RELEASE\n"
+        "nothing to do: 2 hosts of staging are up to date with release RELEASE\n"
     );
 }
 
