@@ -16,7 +16,7 @@ use crate::pipeline::read::{Read, ReadRequest, read};
 use crate::system::environment;
 
 /// What every command has at hand.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// Which definition is meant.
     pub definition: DefinitionOptions,
@@ -47,6 +47,19 @@ impl Context {
             ledger: global.ledger,
             output,
             interrupt,
+        }
+    }
+
+    /// Returns the context of a query, which gives a program one object, whatever work it takes.
+    #[must_use]
+    pub fn query(&self) -> Self {
+        let output = Output {
+            one_object: true,
+            ..self.output
+        };
+        Self {
+            output,
+            ..self.clone()
         }
     }
 
@@ -83,6 +96,44 @@ impl Context {
         let read = self.read()?;
         self.warn_of(&read.resolved.warnings);
         Ok(Project::open(read, self.ledger.as_deref()).await?)
+    }
+
+    /// Does work that changes nothing, so that an interruption may end it anywhere.
+    ///
+    /// # Errors
+    ///
+    /// What the work returns, or that it was interrupted.
+    pub async fn unless_interrupted<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<E>,
+    {
+        tokio::select! {
+            result = work => Ok(result?),
+            () = self.interrupt.first.cancelled() => Err(Failure::interrupted()),
+        }
+    }
+
+    /// Asks a question on the terminal. None without a terminal: then `--yes` is needed.
+    ///
+    /// # Errors
+    ///
+    /// If it is interrupted instead of answered.
+    pub async fn ask(&self, question: &'static str) -> Result<Option<bool>, Failure> {
+        let output = self.output;
+        // The thread that reads stays behind when interrupted; the process ends without waiting for it.
+        let answer = tokio::task::spawn_blocking(move || output.ask(question));
+        tokio::select! {
+            answer = answer => {
+                answer.map_err(|_| Failure::new(Kind::Bug, "the question ended early"))
+            }
+            () = self.interrupt.first.cancelled() => {
+                output.tell("");
+                Err(Failure::interrupted())
+            }
+        }
     }
 
     /// Tells warnings of the definition, with their source lines.

@@ -14,7 +14,7 @@ use crate::domain::name::{EnvironmentName, ReleaseId};
 use crate::domain::plan::rollout::Plan;
 use crate::pipeline::project::Project;
 use crate::pipeline::release::{named, released};
-use crate::pipeline::rollout::{Prepared, Target, prepare};
+use crate::pipeline::rollout::{Prepared, Target, known, prepare};
 use crate::system::files;
 
 /// Which release goes where.
@@ -63,6 +63,7 @@ pub struct DeployArguments {
 ///
 /// If there is no such release, or a host does not answer.
 pub async fn plan(context: &Context, arguments: PlanArguments) -> Result<(), Failure> {
+    let context = &context.query();
     let project = context.project().await?;
     let prepared = prepared(context, &project, &arguments.place).await?;
     if let Some(path) = &arguments.out {
@@ -103,7 +104,7 @@ pub async fn deploy(context: &Context, mut arguments: DeployArguments) -> Result
             Kind::Refused,
             "the hosts or the definition are not as they were when the plan was made",
         )
-        .hint("make a new one: `longshore plan --out FILE`"));
+        .hint("make a new one: `longshore plan -e ENV --out FILE`"));
     }
     carry_out(context, &project, prepared, arguments.yes).await
 }
@@ -114,7 +115,7 @@ async fn prepared(
     project: &Project,
     place: &Where,
 ) -> Result<Prepared, Failure> {
-    let release = find(context, project, place.release.as_ref()).await?;
+    let release = find(context, project, place).await?;
     prepared_of(context, project, &release, place).await
 }
 
@@ -130,18 +131,26 @@ async fn prepared_of(
         adopt: place.adopt,
     };
     context
-        .show(async |events| Ok(prepare(project, release, &target, &events).await?))
+        .show(async |events| {
+            let prepared = prepare(project, release, &target, &events);
+            context.unless_interrupted(prepared).await
+        })
         .await
 }
 
 async fn find(
     context: &Context,
     project: &Project,
-    id: Option<&ReleaseId>,
+    Where {
+        environment,
+        release,
+        ..
+    }: &Where,
 ) -> Result<Release, Failure> {
-    match id {
+    match release {
         Some(id) => Ok(named(project, id).await?),
         None => {
+            known(project, environment)?;
             work(context, project, async |tools| {
                 Ok(released(&tools, project).await?)
             })
@@ -159,7 +168,7 @@ fn read_plan(path: &std::path::Path) -> Result<Plan, Failure> {
             Kind::Invalid,
             format!("{} is not a plan of this version", path.display()),
         )
-        .hint("make one with `longshore plan --out FILE`")),
+        .hint("make one with `longshore plan -e ENV --out FILE`")),
     }
 }
 

@@ -13,7 +13,7 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// What to do next.
     pub hints: Vec<String>,
-    /// Whether nothing is added to what was printed.
+    /// Whether nothing is added to the JSON that was printed.
     pub silent: bool,
     /// The report in place of the causes, without and with colour.
     report: Option<(String, String)>,
@@ -34,13 +34,19 @@ impl Failure {
         }
     }
 
-    /// A failure that a query's one object or text has told already.
+    /// A failure that a query's one object or text has told already: only hints may be added for people.
     #[must_use]
     pub fn silent(kind: Kind) -> Self {
         Self {
             silent: true,
             ..Self::told(kind)
         }
+    }
+
+    /// An interruption before anything was changed.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(Kind::Interrupted, "interrupted, and nothing was changed")
     }
 
     /// A failure that needs no error type of its own.
@@ -115,10 +121,13 @@ impl<E: Explain> From<E> for Failure {
         let mut causes = vec![error.to_string()];
         let mut source = error.source();
         while let Some(cause) = source {
-            causes.push(cause.to_string());
+            let text = cause.to_string();
+            // Some libraries print their source into the message, too.
+            if !causes.last().is_some_and(|last| last.ends_with(&text)) {
+                causes.push(text);
+            }
             source = cause.source();
         }
-        causes.dedup();
         Self {
             kind: error.kind(),
             causes,
@@ -127,5 +136,37 @@ impl<E: Explain> From<E> for Failure {
             report: error.report(false).zip(error.report(true)),
             details: error.details(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no more space")]
+    struct Space;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Chain {
+        #[error("failed to keep it")]
+        Outer(#[source] Box<Chain>),
+        #[error("database said: no more space")]
+        Repeats(#[source] Space),
+    }
+
+    impl Explain for Chain {
+        fn kind(&self) -> Kind {
+            Kind::Failed
+        }
+    }
+
+    #[test]
+    fn a_cause_that_the_one_before_has_said_is_not_said_again() {
+        let failure = Failure::from(Chain::Outer(Box::new(Chain::Repeats(Space))));
+        assert_eq!(
+            failure.for_people(false),
+            "error: failed to keep it\n  because: database said: no more space\n"
+        );
     }
 }

@@ -22,6 +22,7 @@ pub struct Arguments {
 ///
 /// If no engine answers, or something cannot be removed.
 pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
+    let context = &context.query();
     let engine = Engine::connect().await?;
     let reach = if arguments.dry_run {
         Reach::DryRun

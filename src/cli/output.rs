@@ -18,6 +18,8 @@ pub struct Output {
     pub colour_out: bool,
     /// Colour on standard error.
     pub colour_err: bool,
+    /// Whether a program that reads wants one object and no events.
+    pub one_object: bool,
     /// Whether standard error can show live progress.
     pub live: bool,
 }
@@ -40,6 +42,7 @@ impl Output {
             verbose: options.verbose,
             colour_out: colour(io::stdout().is_terminal()),
             colour_err: colour(terminal),
+            one_object: false,
             live: terminal && !dumb && !options.quiet && options.format == Format::Human,
         }
     }

@@ -39,7 +39,11 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
         hosts: None,
         adopt: false,
     };
-    let back = async |events| Ok(prepare_back(&project, &target, to.as_ref(), &events).await?);
-    let prepared = context.show(back).await?;
+    let prepared = context
+        .show(async |events| {
+            let back = prepare_back(&project, &target, to.as_ref(), &events);
+            context.unless_interrupted(back).await
+        })
+        .await?;
     carry_out(context, &project, prepared, yes).await
 }

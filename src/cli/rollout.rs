@@ -5,6 +5,7 @@ use serde_json::json;
 use super::context::Context;
 use super::failure::Failure;
 use crate::domain::failure::Kind;
+use crate::domain::name::HostName;
 use crate::pipeline::project::Project;
 use crate::pipeline::rollout::{Prepared, RolloutError, Stops};
 
@@ -24,7 +25,7 @@ pub(super) async fn carry_out(
     }
     plan.permitted()?;
     if !plan.is_empty() && !yes {
-        match output.ask("Go on?") {
+        match context.ask("Go on?").await? {
             Some(true) => {}
             Some(false) => {
                 return Err(Failure::new(
@@ -53,11 +54,12 @@ pub(super) async fn carry_out(
     context.show(work).await?;
     if output.json() {
         output.finished(json!({ "environment": plan.scope.environment, "release": plan.release, "changed": !empty }));
-    } else if !empty {
+    } else {
+        let runs = |host: &&HostName| plan.hosts.get(*host).is_some_and(|host| host.to.is_some());
         let hosts: Vec<_> = plan
-            .batches
-            .iter()
-            .flatten()
+            .hosts
+            .keys()
+            .filter(runs)
             .map(ToString::to_string)
             .collect();
         output.result(format!(

@@ -13,6 +13,7 @@ use crate::domain::failure::Kind;
 use crate::domain::name::EnvironmentName;
 use crate::pipeline::build::{BuildRequest, build};
 use crate::pipeline::release::release;
+use crate::pipeline::rollout::known;
 use crate::pipeline::test::{Material, Report, TestRequest, test};
 
 /// Arguments of `longshore run`.
@@ -33,6 +34,9 @@ pub struct Arguments {
 /// If a build fails, a test is red, or the rollout does not end healthy.
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let project = context.project().await?;
+    if let Some(environment) = &arguments.environment {
+        known(&project, environment)?;
+    }
     let cluster = &project.cluster;
     let made = work(context, &project, async |tools| {
         let everything = BuildRequest {

@@ -77,10 +77,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
 
 fn tell(context: &Context, failure: &Failure) {
     let output = context.output;
-    if failure.silent {
-        return;
-    }
     if output.json() {
+        if failure.silent {
+            return;
+        }
         output.object(&failure.for_programs());
     } else {
         let text = failure.for_people(output.colour_err);
@@ -90,7 +90,7 @@ fn tell(context: &Context, failure: &Failure) {
     }
 }
 
-/// Counts SIGINT and SIGTERM. A platform without them is left with the default behaviour.
+/// Counts SIGINT and SIGTERM; the third ends the process. A platform without them is left with the default behaviour.
 fn listen_for_signals() -> Interrupt {
     let interrupt = Interrupt::default();
     let told = interrupt.clone();
@@ -101,6 +101,10 @@ fn listen_for_signals() -> Interrupt {
         tokio::spawn(async move {
             loop {
                 tokio::select! { _ = int.recv() => {} _ = term.recv() => {} }
+                if told.second.is_cancelled() {
+                    // What does not end by now does not end by itself.
+                    std::process::exit(Kind::Interrupted.exit_code().into());
+                }
                 if told.first.is_cancelled() {
                     told.second.cancel();
                 }

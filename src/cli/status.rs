@@ -8,14 +8,14 @@ use serde_json::json;
 use super::context::Context;
 use super::failure::Failure;
 use super::table::Table;
-use crate::domain::failure::Kind;
+use crate::domain::failure::{Explain, Kind};
 use crate::domain::inventory::{Health, Inventory, UnitState};
 use crate::domain::ledger::DeploymentRecord;
 use crate::domain::name::{EnvironmentName, HostName, ReleaseId};
 use crate::domain::plan::status::{Standing, standing};
 use crate::domain::unit::Kind as UnitKind;
 use crate::pipeline::project::Project;
-use crate::pipeline::rollout::look;
+use crate::pipeline::rollout::{Survey, look};
 
 /// Arguments of `longshore status`.
 #[derive(Debug, Args)]
@@ -29,6 +29,7 @@ struct Shown {
     environment: EnvironmentName,
     release: Option<ReleaseId>,
     hosts: BTreeMap<HostName, (Standing, Option<Inventory>)>,
+    hints: Vec<String>,
 }
 
 /// Prints what runs where, and whether it is what should.
@@ -44,7 +45,8 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
     };
     let mut shown = Vec::new();
     for environment in environments {
-        shown.push(ask(&project, environment).await?);
+        let asked = context.unless_interrupted(ask(&project, environment));
+        shown.push(asked.await?);
     }
     if context.output.json() {
         let objects: Vec<_> = shown.iter().map(as_json).collect();
@@ -61,7 +63,9 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
 }
 
 async fn ask(project: &Project, environment: EnvironmentName) -> Result<Shown, Failure> {
-    let fleet = look(project, &environment).await?;
+    let Survey {
+        fleet, failures, ..
+    } = look(project, &environment).await?;
     let records = project
         .ledger
         .deployments(Some(&environment), RECORDS)
@@ -79,6 +83,7 @@ async fn ask(project: &Project, environment: EnvironmentName) -> Result<Shown, F
         environment,
         release: last.map(|record| record.release.clone()),
         hosts,
+        hints: failures.values().flat_map(Explain::hints).collect(),
     })
 }
 
@@ -93,7 +98,9 @@ fn verdict(shown: &[Shown]) -> Result<(), Failure> {
             .map(|(standing, _)| standing)
     };
     if standings().any(|standing| matches!(standing, Standing::Unreachable { .. })) {
-        return Err(Failure::silent(Kind::Unreachable));
+        let mut failure = Failure::silent(Kind::Unreachable);
+        failure.hints = shown.iter().flat_map(|shown| shown.hints.clone()).collect();
+        return Err(failure);
     }
     if standings().any(|standing| matches!(standing, Standing::Drifted { .. })) {
         return Err(Failure::silent(Kind::Failed));

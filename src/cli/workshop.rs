@@ -38,9 +38,14 @@ pub(super) async fn work<T>(
         "interrupted twice; what was running is left behind",
     )
     .hint("the next run removes it, or `longshore gc` does");
-    tokio::select! {
-        biased;
-        done = context.show(done) => done,
-        () = context.interrupt.second.cancelled() => Err(at_once),
-    }
+    // Inside `show`, so that its live lines are cleared away.
+    context
+        .show(async |events| {
+            tokio::select! {
+                biased;
+                done = done(events) => done,
+                () = context.interrupt.second.cancelled() => Err(at_once),
+            }
+        })
+        .await
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Tools;
 use super::build::{BuildError, survey};
 use super::project::Project;
+use super::rollout::environments;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::ledger::Release;
 use crate::domain::name::{Digest, EnvironmentName, HostName, ReleaseId, ServiceName};
@@ -58,7 +59,7 @@ impl Explain for UnitsError {
     fn hints(&self) -> Vec<String> {
         match self {
             Self::NoEnvironment { known, .. } => {
-                vec![format!("environments are: {}", listed(known))]
+                vec![environments(known)]
             }
             Self::NotBuilt { .. } => {
                 vec![

@@ -15,6 +15,8 @@ impl Json {
 
 impl Show for Json {
     fn event(&mut self, event: &Event) {
-        self.0.object(event);
+        if !self.0.one_object {
+            self.0.object(event);
+        }
     }
 }

@@ -156,7 +156,16 @@ fn failed(command: &Command, error: &RolloutError) -> Failed {
     Failed {
         kind: error.kind(),
         left,
-        reason: chain(error),
+        reason: reason(error),
+    }
+}
+
+/// Says why, and what to do where that depends on the host.
+fn reason(error: &RolloutError) -> String {
+    if let RolloutError::Unfit { hint, .. } | RolloutError::Unhealthy { hint, .. } = error {
+        format!("{} ({hint})", chain(error))
+    } else {
+        chain(error)
     }
 }
 

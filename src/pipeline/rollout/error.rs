@@ -103,7 +103,7 @@ pub enum RolloutError {
         hint: String,
     },
     /// There is no such environment.
-    #[error("there is no environment {environment}; there {}", these(.known))]
+    #[error("there is no environment {environment}")]
     NoEnvironment {
         /// As asked for.
         environment: EnvironmentName,
@@ -223,9 +223,8 @@ impl Explain for RolloutError {
             Self::Refused(error) => error.hints(),
             Self::Blobs(error) => error.hints(),
             Self::Store(error) => error.hints(),
-            Self::NoEnvironment { .. } | Self::NotPlanned { .. } | Self::Archive { .. } => {
-                Vec::new()
-            }
+            Self::NoEnvironment { known, .. } => vec![environments(known)],
+            Self::NotPlanned { .. } | Self::Archive { .. } => Vec::new(),
             Self::Ended(outcome) => super::words::hints(outcome),
         }
     }
@@ -240,22 +239,33 @@ pub(super) fn chain(error: &dyn Error) -> String {
         source = cause.source();
     }
     texts.dedup();
-    texts.join(": ").replace('\n', " ")
+    texts.join(": ").replace('\n', "; ")
+}
+
+/// Returns why a host does not answer, where it is clear which host is meant.
+pub(super) fn why(error: &RolloutError) -> String {
+    if let RolloutError::Reach { source, .. } = error {
+        format!("failed to {}", chain(source))
+    } else {
+        chain(error)
+    }
 }
 
 fn list(hosts: &BTreeMap<HostName, RolloutError>) -> String {
-    let why = |(host, error): (&HostName, &RolloutError)| match error.source() {
-        Some(source) => format!("{host} ({})", chain(source)),
-        None => format!("{host} ({error})"),
-    };
-    hosts.iter().map(why).collect::<Vec<_>>().join(", ")
+    let names: Vec<_> = hosts.keys().map(HostName::as_str).collect();
+    let mut text = names.join(", ");
+    for (host, error) in hosts {
+        text.push_str(&format!("\n{host}: {}", why(error)));
+    }
+    text
 }
 
-fn these(names: &[EnvironmentName]) -> String {
-    let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+/// Returns the hint about a definition's environments.
+pub(in crate::pipeline) fn environments(known: &[EnvironmentName]) -> String {
+    let names: Vec<_> = known.iter().map(EnvironmentName::as_str).collect();
     if names.is_empty() {
-        "are none in longshore.yaml".to_owned()
+        "add one under `environments:` in longshore.yaml".to_owned()
     } else {
-        format!("is {}", names.join(", "))
+        format!("environments are: {}", names.join(", "))
     }
 }

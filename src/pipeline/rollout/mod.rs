@@ -18,6 +18,7 @@ mod words;
 
 pub use carry_out::Stops;
 pub use error::RolloutError;
+pub(super) use error::environments;
 pub use link::Link;
-pub use prepare::{Prepared, Target, look, prepare, prepare_back};
+pub use prepare::{Prepared, Target, known, look, prepare, prepare_back};
 pub use survey::{Survey, survey};

@@ -11,7 +11,6 @@ use super::error::RolloutError;
 use super::job::Job;
 use super::survey::{Survey, survey};
 use crate::domain::cluster::{Cluster, Environment, Host};
-use crate::domain::inventory::Fleet;
 use crate::domain::ledger::{DeploymentRecord, Provenance, Release};
 use crate::domain::name::{DeploymentId, EnvironmentName, HostName, ReleaseId};
 use crate::domain::plan::placement::{Placed, placement};
@@ -126,20 +125,27 @@ pub async fn prepare_back(
     })
 }
 
+/// Checks that the tree knows an environment, before any work is done for it.
+///
+/// # Errors
+///
+/// If it does not.
+pub fn known(project: &Project, name: &EnvironmentName) -> Result<(), RolloutError> {
+    environment(&project.cluster, name).map(|_| ())
+}
+
 /// Asks every host of an environment what it runs.
 ///
 /// # Errors
 ///
 /// If there is no such environment. A host that does not answer is part of the answer.
-pub async fn look(project: &Project, name: &EnvironmentName) -> Result<Fleet, RolloutError> {
+pub async fn look(project: &Project, name: &EnvironmentName) -> Result<Survey, RolloutError> {
     let environment = environment(&project.cluster, name)?;
     let scope = Scope {
         cluster: project.cluster.name.clone(),
         environment: name.clone(),
     };
-    Ok(survey(&environment.hosts, &scope, &Events::unheard())
-        .await
-        .fleet)
+    Ok(survey(&environment.hosts, &scope, &Events::unheard()).await)
 }
 
 impl Prepared {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::error::{RolloutError, chain};
+use super::error::{RolloutError, why};
 use super::link::{Link, everywhere};
 use super::verbs;
 use crate::domain::cluster::Host;
@@ -45,9 +45,7 @@ pub async fn survey(hosts: &[Host], scope: &Scope, events: &Events) -> Survey {
         let answer = answer.await;
         running.end(match &answer {
             Ok((_, inventory)) => Outcome::done(summary(inventory)),
-            Err(error) => Outcome::Failed {
-                reason: chain(error),
-            },
+            Err(error) => Outcome::Failed { reason: why(error) },
         });
         answer
     })
@@ -64,7 +62,7 @@ pub async fn survey(hosts: &[Host], scope: &Scope, events: &Events) -> Survey {
                 survey.links.insert(host, link);
             }
             Err(error) => {
-                survey.fleet.unreachable.insert(host.clone(), chain(&error));
+                survey.fleet.unreachable.insert(host.clone(), why(&error));
                 survey.failures.insert(host, error);
             }
         }

@@ -32,7 +32,14 @@ pub(super) fn outcome(outcome: &Outcome) -> String {
     };
     let failures: String = failures
         .iter()
-        .map(|(host, reason)| format!("\n{host}: {reason}"))
+        .map(|(host, reason)| {
+            // Most errors name their host themselves.
+            if reason.contains(host.as_str()) {
+                format!("\n{reason}")
+            } else {
+                format!("\n{host}: {reason}")
+            }
+        })
         .collect();
     format!("{came}: {cause}{failures}")
 }
@@ -45,6 +52,14 @@ pub(super) fn hints(outcome: &Outcome) -> Vec<String> {
             cause: Cause::NotLocked { .. },
             ..
         } => "wait until that rollout is over, or until its lease ends if it died",
+        Outcome::Unchanged {
+            cause: Cause::Interrupted,
+            ..
+        }
+        | Outcome::Reverted {
+            cause: Cause::Interrupted,
+            ..
+        } => "run the same command again when it may go on",
         Outcome::Unchanged { .. } => "mend it, then run the same command again",
         Outcome::Reverted { .. } => {
             "mend it, then run the same command again; `longshore status` shows what runs"
