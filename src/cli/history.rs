@@ -10,7 +10,8 @@ use crate::domain::ledger::{
     BuildRecord, DeploymentRecord, Release, RolloutOutcome, TestRecord, Timestamp,
 };
 use crate::domain::name::EnvironmentName;
-use crate::pipeline::project::Project;
+use crate::pipeline::rollout::known;
+use crate::system::clock;
 use crate::system::store::Recorded;
 
 /// Arguments of `longshore history`.
@@ -38,7 +39,8 @@ struct History {
 /// If the definition is wrong or the ledger cannot be read.
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let Arguments { environment, last } = arguments;
-    let Project { ledger, .. } = context.project().await?;
+    let project = context.project().await?;
+    let ledger = &project.ledger;
     let everything = environment.is_none();
     let history = History {
         builds: if everything {
@@ -58,6 +60,12 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
         },
         deployments: ledger.deployments(environment.as_ref(), last).await?,
     };
+    // What was deployed to an environment is still to be read when the tree has it no more.
+    if let Some(environment) = &environment
+        && history.deployments.is_empty()
+    {
+        known(&project, environment)?;
+    }
     if context.output.json() {
         context.output.object(&as_json(&history));
     } else {
@@ -181,6 +189,7 @@ fn outcome_words(outcome: Option<&RolloutOutcome>) -> (String, String) {
     let (word, why) = match outcome {
         None => ("unfinished", ""),
         Some(RolloutOutcome::Healthy) => ("healthy", ""),
+        Some(RolloutOutcome::Unchanged { reason }) => ("unchanged", reason.as_str()),
         Some(RolloutOutcome::Reverted { reason }) => ("reverted", reason.as_str()),
         Some(RolloutOutcome::Mixed { reason }) => ("mixed", reason.as_str()),
     };
@@ -199,8 +208,23 @@ fn commit(commit: &str, dirty: bool) -> String {
     if dirty { format!("{short}+") } else { short }
 }
 
+/// Says when in local time, and for the last two days how long ago.
 fn when(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.0).map_or_else(|_| at.0.to_string(), |time| time.to_string())
+    let (local, seconds) = (clock::local(at), clock::now().0 - at.0);
+    match ago(seconds) {
+        Some(ago) => format!("{local} ({ago})"),
+        None => local,
+    }
+}
+
+fn ago(seconds: i64) -> Option<String> {
+    match seconds {
+        ..0 => None,
+        0..60 => Some(format!("{seconds} s ago")),
+        60..3_600 => Some(format!("{} min ago", seconds / 60)),
+        3_600..172_800 => Some(format!("{} h ago", seconds / 3_600)),
+        172_800.. => None,
+    }
 }
 
 fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
@@ -209,4 +233,18 @@ fn joined<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
         .map(|name| name.to_string())
         .collect::<Vec<_>>()
         .join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_recent_is_so_long_ago() {
+        assert_eq!(ago(-5), None);
+        assert_eq!(ago(59).unwrap(), "59 s ago");
+        assert_eq!(ago(60).unwrap(), "1 min ago");
+        assert_eq!(ago(7_200).unwrap(), "2 h ago");
+        assert_eq!(ago(172_800), None);
+    }
 }

@@ -224,6 +224,11 @@ impl DeploymentRecord {
 pub enum RolloutOutcome {
     /// Every host runs it, healthy and confirmed.
     Healthy,
+    /// No host was changed: the lock was held, a host was not ready.
+    Unchanged {
+        /// Why.
+        reason: String,
+    },
     /// Every host that was touched is back on the deployment before.
     Reverted {
         /// Why.

@@ -18,3 +18,15 @@ pub fn now() -> Timestamp {
         .unwrap_or_default();
     Timestamp(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
+
+/// Writes a time as the clock on the wall here shows it, to the minute and with its zone.
+#[must_use]
+pub fn local(at: Timestamp) -> String {
+    match jiff::Timestamp::from_second(at.0) {
+        Ok(time) => {
+            let zoned = time.to_zoned(jiff::tz::TimeZone::system());
+            zoned.strftime("%Y-%m-%d %H:%M %Z").to_string()
+        }
+        Err(_) => at.0.to_string(),
+    }
+}

@@ -269,7 +269,8 @@ impl Outcome {
         let reason = self.reason();
         match self {
             Self::Healthy => RolloutOutcome::Healthy,
-            Self::Unchanged { .. } | Self::Reverted { .. } => RolloutOutcome::Reverted { reason },
+            Self::Unchanged { .. } => RolloutOutcome::Unchanged { reason },
+            Self::Reverted { .. } => RolloutOutcome::Reverted { reason },
             Self::Mixed { .. } => RolloutOutcome::Mixed { reason },
         }
     }
