@@ -236,13 +236,13 @@ fn trees(release: &Release) -> BTreeMap<HostName, Tree> {
     used.map(tree).collect()
 }
 
-/// Compares what an example renders to with what is kept under `units/examples/`. `UPDATE_UNITS=1` writes it.
+/// Compares what an example renders to with what is kept under `units/examples/`. `LONGSHORE_UPDATE=1` writes it.
 fn assert_kept(name: &str) {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("units/examples")
         .join(name)
         .join("systemd");
-    let update = std::env::var_os("UPDATE_UNITS").is_some();
+    let update = std::env::var_os("LONGSHORE_UPDATE").is_some();
     if update {
         let _ = fs::remove_dir_all(&kept);
     }
@@ -260,7 +260,7 @@ fn assert_kept(name: &str) {
             let kept = fs::read_to_string(&path).unwrap_or_default();
             assert_eq!(
                 *text, kept,
-                "{file}: run `UPDATE_UNITS=1 cargo test --test units`, and look at the diff"
+                "{file}: run `LONGSHORE_UPDATE=1 cargo test --test units`, and look at the diff"
             );
         }
         let units = fs::read_dir(folder.join("systemd")).unwrap().count();
