@@ -316,6 +316,8 @@ impl Drop for Stack {
         // What a failed test left is for a person to look at; the next test cleans it.
         if !thread::panicking() {
             self.clean();
+            let images = ["journey-NAME", "NAME-test"].map(|tag| tag.replace("NAME", &self.name));
+            lab::docker(&["image", "rm", "--force", &images[0], &images[1]]);
         }
     }
 }
