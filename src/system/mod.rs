@@ -19,3 +19,4 @@ pub mod loader;
 pub mod process;
 pub mod ssh;
 pub mod store;
+pub mod terminal;

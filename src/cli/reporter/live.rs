@@ -9,6 +9,7 @@ use super::Show;
 use super::plain;
 use crate::cli::output::Output;
 use crate::domain::event::{Event, Work};
+use crate::system::terminal::Undisturbed;
 
 /// How often the elapsed times move.
 const TICK: Duration = Duration::from_millis(100);
@@ -18,6 +19,7 @@ pub(super) struct Live {
     bars: MultiProgress,
     running: BTreeMap<Work, ProgressBar>,
     style: ProgressStyle,
+    _undisturbed: Undisturbed,
 }
 
 impl Live {
@@ -31,6 +33,7 @@ impl Live {
             bars: MultiProgress::new(),
             running: BTreeMap::new(),
             style,
+            _undisturbed: Undisturbed::begin(),
         }
     }
 
