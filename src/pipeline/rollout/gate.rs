@@ -54,9 +54,7 @@ pub(super) async fn watch(
         match gate.judge(clock::instant().duration_since(since), &seen) {
             Verdict::Open => return Ok(()),
             Verdict::Closed(reason) => {
-                let hint = format!(
-                    "`journalctl` on {host} has more; mend it, then run the same command again"
-                );
+                let hint = format!("`journalctl` on {host} has more");
                 return Err(RolloutError::Unhealthy {
                     host: host.clone(),
                     reason,

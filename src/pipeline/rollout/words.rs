@@ -33,8 +33,9 @@ pub(super) fn outcome(outcome: &Outcome) -> String {
     let failures: String = failures
         .iter()
         .map(|(host, reason)| {
-            // Most errors name their host themselves.
-            if reason.contains(host.as_str()) {
+            // Most errors name their host themselves; what follows in brackets does not count.
+            let said = reason.split(" (").next().unwrap_or_default();
+            if said.contains(host.as_str()) {
                 format!("\n{reason}")
             } else {
                 format!("\n{host}: {reason}")
@@ -69,4 +70,31 @@ pub(super) fn hints(outcome: &Outcome) -> Vec<String> {
         }
     };
     vec![hint.to_owned()]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn every_failure_names_its_host_once() {
+        let failure = |host: &str, reason: &str| (host.parse().unwrap(), reason.to_owned());
+        let told = outcome(&Outcome::Reverted {
+            cause: Cause::Failures,
+            failures: BTreeMap::from([
+                failure("lab-1", "failed to switch on lab-1: no"),
+                failure("lab-2", "not healthy (`journalctl` on lab-2 has more)"),
+            ]),
+        });
+        let lines: Vec<_> = told.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "failed to switch on lab-1: no",
+                "lab-2: not healthy (`journalctl` on lab-2 has more)"
+            ]
+        );
+    }
 }
