@@ -18,7 +18,7 @@ fn refusal(verdict: Verdict) -> Refusal {
 
 fn went_back(verdict: Verdict) -> Vec<String> {
     match verdict {
-        Err(Unanswered::WentBack { units }) => units,
+        Err(Unanswered::WentBack { units, .. }) => units,
         other => panic!("{other:?}"),
     }
 }

@@ -80,19 +80,21 @@ pub enum Unanswered {
     #[error("{0}")]
     Refused(Refusal),
     /// It failed and went back to the deployment before.
-    #[error("the host could not run the deployment, and went back to the one before{}", named(.units))]
+    #[error("the host could not run the deployment, and went back to the one before{}", at_fault(.units, .stderr))]
     WentBack {
         /// The units at fault, where it is known.
         units: Vec<String>,
+        /// What was said last beside the answer.
+        stderr: String,
     },
     /// Staging failed, and left nothing.
-    #[error("the host could not keep the deployment: {reason}")]
+    #[error("the host could not keep the deployment: {}", in_words(.reason))]
     NotStaged {
         /// Why, in a word or two: `disk`, `format`, `asset …`.
         reason: String,
     },
     /// It could neither go on nor back. The guard or the boot unit tries again.
-    #[error("the host script broke off: {reason}")]
+    #[error("the host script broke off: {}", in_words(.reason))]
     Broken {
         /// What it could not do.
         reason: String,
@@ -105,11 +107,22 @@ pub enum Unanswered {
     },
 }
 
-fn named(units: &[String]) -> String {
+fn at_fault(units: &[String], stderr: &str) -> String {
     if units.is_empty() {
-        String::new()
+        said(stderr)
     } else {
         format!(": {} failed", units.join(", "))
+    }
+}
+
+/// Says the script's word for what went wrong as people do.
+fn in_words(reason: &str) -> &str {
+    match reason {
+        "disk" => "its disk is full or cannot be written",
+        "busy" => "something else has been at work there for too long",
+        "guard" => "its guard could not be armed",
+        "back" => "it could not go back to the deployment before",
+        other => other,
     }
 }
 
@@ -295,7 +308,7 @@ impl Explain for Unanswered {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Refused(refusal) => return refusal.hints(),
-            Self::WentBack { units } => match units.first() {
+            Self::WentBack { units, .. } => match units.first() {
                 Some(unit) => format!("read `journalctl -u {unit}` on the host"),
                 None => return Vec::new(),
             },
@@ -366,6 +379,11 @@ pub fn answer(stdout: &str, stderr: &str) -> Result<Answer, Unanswered> {
     })
 }
 
+fn last_line(text: &str) -> String {
+    let line = text.lines().rfind(|line| !line.trim().is_empty());
+    line.unwrap_or_default().trim().to_owned()
+}
+
 #[derive(Default)]
 struct Told {
     answer: Answer,
@@ -381,7 +399,10 @@ impl Told {
             ("ok", _, _) => Ok(self.answer),
             ("refused", Some(refusal), _) => Err(Unanswered::Refused(refusal)),
             ("failed", _, Some(reason)) => Err(Unanswered::NotStaged { reason }),
-            ("failed", _, None) => Err(Unanswered::WentBack { units: self.failed }),
+            ("failed", _, None) => Err(Unanswered::WentBack {
+                units: self.failed,
+                stderr: last_line(stderr),
+            }),
             ("broken", _, _) => Err(Unanswered::Broken {
                 reason: self.broken,
             }),
@@ -434,8 +455,15 @@ mod tests {
                 ""
             ),
             Err(Unanswered::WentBack {
-                units: vec!["a.service".to_owned()]
+                units: vec!["a.service".to_owned()],
+                stderr: String::new(),
             })
+        );
+        let stderr = "mv: no\nmv: cannot move: Read-only file system\n";
+        assert_eq!(
+            answer("end\tfailed\n", stderr).unwrap_err().to_string(),
+            "the host could not run the deployment, and went back to the one before: \
+             mv: cannot move: Read-only file system"
         );
         assert_eq!(
             answer("failed\tstage\tdisk\nend\tfailed\n", ""),

@@ -156,16 +156,17 @@ fn failed(command: &Command, error: &RolloutError) -> Failed {
     Failed {
         kind: error.kind(),
         left,
-        reason: reason(error),
+        reason: reason(command, error),
     }
 }
 
-/// Says why, and what to do where that depends on the host.
-fn reason(error: &RolloutError) -> String {
-    if let RolloutError::Unfit { hint, .. } | RolloutError::Unhealthy { hint, .. } = error {
-        format!("{} ({hint})", chain(error))
-    } else {
+/// Says why, and what to do on that host. What to do about the lock is said once, with how the rollout ended.
+fn reason(command: &Command, error: &RolloutError) -> String {
+    let hints = error.hints();
+    if hints.is_empty() || *command == Command::Lock {
         chain(error)
+    } else {
+        format!("{} ({})", chain(error), hints.join("; "))
     }
 }
 
