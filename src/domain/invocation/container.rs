@@ -3,6 +3,7 @@
 use super::Invocation;
 use crate::domain::ledger::ImageIdentity;
 use crate::domain::name::ServiceName;
+use crate::domain::unit::UnitName;
 
 /// The engine's client, where CoreOS and its kin have it.
 const DOCKER: &str = "/usr/bin/docker";
@@ -29,6 +30,20 @@ pub fn pull(from: &str, service: &ServiceName, image: &ImageIdentity) -> Invocat
 pub fn address(container: &str) -> Invocation {
     let format = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}";
     Invocation::new([DOCKER, "container", "inspect", "-f", format, container])
+}
+
+/// Asks for the last lines that a unit wrote to the journal.
+#[must_use]
+pub fn last_lines(unit: &UnitName) -> Invocation {
+    let unit = format!("--unit={unit}");
+    Invocation::new([
+        "/usr/bin/journalctl",
+        "--no-pager",
+        "--quiet",
+        "--output=cat",
+        "--lines=20",
+        &unit,
+    ])
 }
 
 /// Runs a command in a container.

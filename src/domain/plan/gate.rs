@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::domain::cluster::RolloutPolicy;
 use crate::domain::inventory::{Health, UnitState};
-use crate::domain::unit::{Instance, UnitName};
+use crate::domain::unit::{Instance, Scope, UnitName};
 
 /// What is seen of a host at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -17,6 +17,27 @@ pub struct Observation {
     pub units: BTreeMap<UnitName, UnitState>,
     /// What each probed instance answered: nothing, or why it is not well.
     pub probes: BTreeMap<Instance, Option<String>>,
+}
+
+impl Observation {
+    /// Returns the units that are not well, by themselves or by their probe's answer.
+    #[must_use]
+    pub fn unwell(&self, scope: &Scope) -> Vec<&UnitName> {
+        let unit_of = |instance: &Instance| format!("{}.service", instance.container(scope));
+        let silent: Vec<String> = self
+            .probes
+            .iter()
+            .filter(|(_, answer)| answer.is_some())
+            .map(|(instance, _)| unit_of(instance))
+            .collect();
+        let unwell = |(unit, state): &(&UnitName, &UnitState)| {
+            state.active != "active"
+                || state.health == Some(Health::Unhealthy)
+                || silent.iter().any(|name| name == unit.as_str())
+        };
+        let units = self.units.iter().filter(unwell);
+        units.map(|(unit, _)| unit).collect()
+    }
 }
 
 /// What the gate says.
@@ -259,6 +280,30 @@ mod tests {
             .insert(instance, Some("connection refused".to_owned()));
         let waiting = "web-1 does not answer its probe: connection refused".to_owned();
         assert_eq!(judge(&mut gate, 0, &silent), Verdict::Waiting(waiting));
+    }
+
+    #[test]
+    fn who_is_unwell_is_named_by_its_unit() {
+        let scope = Scope {
+            cluster: "shop".parse().unwrap(),
+            environment: "lab".parse().unwrap(),
+        };
+        let mut here = Observation::default();
+        for (service, active) in [("db", "failed"), ("web", "active"), ("api", "active")] {
+            let unit = format!("shop-lab-{service}-1.service");
+            here.units.insert(unit.parse().unwrap(), state(active));
+        }
+        let web = Instance {
+            service: "web".parse().unwrap(),
+            number: 1,
+        };
+        here.probes.insert(web, Some("HTTP 404".to_owned()));
+        let names: Vec<_> = here
+            .unwell(&scope)
+            .iter()
+            .map(|unit| unit.as_str())
+            .collect();
+        assert_eq!(names, ["shop-lab-db-1.service", "shop-lab-web-1.service"]);
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use super::error::RolloutError;
 use super::job::Job;
+use super::link::Link;
 use super::probe::Prober;
+use super::survey::PATIENCE;
 use super::verbs;
 use crate::domain::cluster::Probe;
 use crate::domain::inventory::UnitState;
+use crate::domain::invocation::container::last_lines;
 use crate::domain::name::HostName;
 use crate::domain::plan::gate::{Gate, Observation, Verdict};
 use crate::domain::unit::{Instance, Kind, UnitName};
@@ -54,6 +57,7 @@ pub(super) async fn watch(
         match gate.judge(clock::instant().duration_since(since), &seen) {
             Verdict::Open => return Ok(()),
             Verdict::Closed(reason) => {
+                tell_last_lines(job, link, &seen).await;
                 let hint = format!("`journalctl` on {host} has more");
                 return Err(RolloutError::Unhealthy {
                     host: host.clone(),
@@ -68,6 +72,21 @@ pub(super) async fn watch(
                 }
                 tokio::time::sleep(LOOK).await;
             }
+        }
+    }
+}
+
+/// Tells what those who are not well said last. A host that cannot be asked any more says nothing.
+async fn tell_last_lines(job: &Job, link: &Link, seen: &Observation) {
+    for unit in seen.unwell(&job.scope) {
+        let asked = link.run(last_lines(unit), PATIENCE, &mut |_| {}).await;
+        let lines = asked.map(|done| done.stdout).unwrap_or_default();
+        if !lines.trim().is_empty() {
+            let lines = lines.trim_end().replace('\n', "\n    ");
+            job.events.note(format!(
+                "{}: the last lines of {unit}:\n    {lines}",
+                link.name()
+            ));
         }
     }
 }
