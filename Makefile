@@ -32,7 +32,7 @@ demo-down: ## remove every trace of the demo
 	@scripts/demo-down
 
 bench: stand-ins ## how long a rollout takes, beside one hand-written ssh per host
-	cargo bench --locked
+	cargo bench --locked --bench rollout
 
 clean: demo-down ## remove what was built, and the demo
 	cargo clean
