@@ -252,6 +252,8 @@ impl fmt::Display for Refusal {
             }
             Self::Late { current } => write!(f, "too late: the host is on deployment {current}"),
             Self::Held { owner, age, left } => {
+                // What follows the name tells processes apart, which is nothing to read.
+                let owner = owner.split(' ').next().unwrap_or_default();
                 write!(
                     f,
                     "{owner} has held the lock for {age} s, and for {left} s more unless it renews"

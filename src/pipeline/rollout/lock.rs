@@ -38,8 +38,10 @@ pub(super) async fn take(job: &Job) -> Result<u64, RolloutError> {
             source: Unanswered::Refused(Refusal::Held { owner, .. }),
             ..
         }) if dead(&owner) => {
-            job.events
-                .note(format!("{owner} died with the lock; it is taken over"));
+            let who = owner.split(' ').next().unwrap_or_default();
+            job.events.note(format!(
+                "a rollout of {who} died with the lock; it is taken over"
+            ));
             verbs::ask(
                 link,
                 switch::break_lock(&job.scope, &job.actor),

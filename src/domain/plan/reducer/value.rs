@@ -232,7 +232,14 @@ impl Outcome {
                 hosts,
             } => (cause, failures, Some(hosts)),
         };
-        let failures = failures.iter().map(|(host, why)| format!("{host}: {why}"));
+        // A reason that names its host by itself needs no second one.
+        let failures = failures.iter().map(|(host, why)| {
+            if why.contains(host.as_str()) {
+                why.clone()
+            } else {
+                format!("{host}: {why}")
+            }
+        });
         let sides = hosts.into_iter().flatten();
         let sides: Vec<_> = sides
             .map(|(host, side)| format!("{host} is {side}"))
