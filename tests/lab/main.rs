@@ -187,7 +187,10 @@ fn an_engine_that_does_not_answer_is_said_with_the_way_out() {
         .unwrap();
     let told = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(4));
-    assert!(told.contains("hint: start the engine"), "{told}");
+    assert!(
+        told.contains("hint: start one: `sudo systemctl start docker`"),
+        "{told}"
+    );
 }
 
 #[test]
