@@ -53,7 +53,8 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Writes the result. A reader that went away (`| head`) ends the process quietly, as the shell expects.
+    /// Writes the result. A reader that went away (`| head`) ends nothing: a rollout whose listener died goes on, and
+    /// the exit code stays the truth.
     pub fn result(&self, text: impl AsRef<str>) {
         let text = text.as_ref();
         let mut out = io::stdout().lock();
@@ -62,12 +63,7 @@ impl Output {
         } else {
             "\n"
         };
-        if write!(out, "{text}{end}")
-            .and_then(|()| out.flush())
-            .is_err()
-        {
-            std::process::exit(0);
-        }
+        let _ = write!(out, "{text}{end}").and_then(|()| out.flush());
     }
 
     /// Writes the result as one JSON object on one line.
