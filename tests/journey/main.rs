@@ -116,7 +116,28 @@ fn an_instance_that_does_not_get_healthy_takes_the_rollout_back() {
 }
 
 #[test]
-fn killed_in_a_build_or_test_the_next_command_cleans_up() {
+fn killed_in_a_build_nothing_is_recorded_and_the_next_one_goes_through() {
+    let stack = Stack::new("unbuilt", "one");
+    let dockerfile = std::fs::read_to_string(stack.path("Dockerfile")).unwrap();
+    let slow = "RUN [\"/bin/busybox\", \"sleep\", \"60\"]\n";
+    stack.write("Dockerfile", &format!("{dockerfile}{slow}"));
+    let mut child = stack.spawn(&["build", "--format", "json"]);
+    stack.wait_for_work(&mut child, "build");
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "the build is over, so this test proves nothing"
+    );
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(stack.json(&["history"])["builds"], serde_json::json!([]));
+    stack.write("Dockerfile", &dockerfile);
+    stack.ok(&["test"]);
+    assert_eq!(stack.made_here(), Vec::<String>::new());
+}
+
+#[test]
+fn killed_in_a_test_the_next_command_cleans_up() {
     let stack = Stack::new("killed", "slow");
     let mut child = stack.spawn(&["test", "--format", "json"]);
     until("the test container runs", || !stack.made_here().is_empty());

@@ -180,19 +180,14 @@ impl Stack {
 
     /// Reads events until a host's step of this kind has started.
     pub fn wait_for_step(&self, child: &mut Child, step: &str) {
-        let mut seen = String::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            let line = line.unwrap();
-            let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if event["event"] == "started" && event["work"]["step"]["step"] == step
-                || event["work"]["step"] == step
-            {
-                return;
-            }
-            seen.push_str(&line);
-            seen.push('\n');
-        }
-        panic!("no step {step} in:\n{seen}");
+        wait_for(child, |work| {
+            work["step"]["step"] == step || work["step"] == step
+        });
+    }
+
+    /// Reads events until work of this kind has started.
+    pub fn wait_for_work(&self, child: &mut Child, kind: &str) {
+        wait_for(child, |work| work["work"] == kind);
     }
 
     /// Returns the config digests of the images that the latest run of a test saw, by service.
@@ -320,6 +315,21 @@ impl Drop for Stack {
             lab::docker(&["image", "rm", "--force", &images[0], &images[1]]);
         }
     }
+}
+
+/// Reads events until some work has started. Nobody listens afterwards, which must not stop longshore.
+fn wait_for(child: &mut Child, meant: impl Fn(&serde_json::Value) -> bool) {
+    let mut seen = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        if event["event"] == "started" && meant(&event["work"]) {
+            return;
+        }
+        seen.push_str(&line);
+        seen.push('\n');
+    }
+    panic!("nothing of the kind in:\n{seen}");
 }
 
 /// Waits until something is so.
