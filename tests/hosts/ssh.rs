@@ -124,6 +124,43 @@ async fn a_command_need_not_read_all_of_its_input() {
     assert_eq!((done.exit, done.stdout.as_str()), (Exit::Code(0), "xxx"));
 }
 
+/// A packet that went out in part blocks the session until the rest of it does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_is_left_half_fed_holds_up_nothing() {
+    let other = connect().await;
+    let usual = root(&other, "sysctl -n net.ipv4.tcp_rmem").await;
+    // A socket that listens hands on the memory that it began with. Little of it makes the other side's fill up.
+    let with =
+        |memory: &str| format!("sysctl -qw net.ipv4.tcp_rmem='{memory}' && systemctl restart ssh");
+    root(&other, &with("4096 4096 8192")).await;
+    let connection = connect().await;
+    let server = sh(&connection, "echo $PPID").await.stdout;
+    let server = server.trim();
+    let eats = Invocation::new(["sh", "-c", "cat >/dev/null"]).with_stdin(vec![b'x'; 200_000_000]);
+    let eats = Request::new(eats).within(Duration::from_secs(2));
+    let mut ignore = |_: LineOf, _: &str| {};
+    let fed = connection.run(eats, &mut ignore);
+    let held_up = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        sh(&other, &format!("kill -STOP {server}")).await;
+        tokio::time::sleep(Duration::from_millis(2200)).await;
+        root(&other, &with(usual.trim())).await;
+        sh(&other, &format!("kill -CONT {server}")).await;
+    };
+    let (left, ()) = tokio::join!(fed, held_up);
+    assert!(matches!(left, Err(SshError::Deadline { .. })), "{left:?}");
+    for _ in 0..8 {
+        assert_eq!(sh(&connection, "echo fit").await.stdout, "fit\n");
+    }
+}
+
+async fn root(connection: &Connection, command: &str) -> String {
+    let request = script(command).as_root();
+    let done = connection.run(request, &mut |_, _| {}).await.unwrap();
+    assert_eq!(done.exit, Exit::Code(0), "{command}: {}", done.stderr);
+    done.stdout
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_commands_share_a_connection() {
     let connection = connect().await;

@@ -1,6 +1,6 @@
 //! Running one command over a session.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -44,6 +44,7 @@ pub(super) enum Stage {
     Running {
         channel: ssh2::Channel,
         fed: bool,
+        half_sent: bool,
     },
     Ending {
         channel: ssh2::Channel,
@@ -89,12 +90,14 @@ impl Exec {
                 Some(channel) => self.goes_to(Stage::Starting(channel)),
                 None => self.stays(Stage::Opening),
             },
+            Stage::Starting(channel) if !session.has_room() => self.stays(Stage::Starting(channel)),
             Stage::Starting(mut channel) => {
                 let result = channel.exec(&self.line);
                 match session.ready(result) {
                     Ok(Some(())) => self.goes_to(Stage::Running {
                         channel,
                         fed: false,
+                        half_sent: false,
                     }),
                     Ok(None) => self.stays(Stage::Starting(channel)),
                     Err(source) => Err(lost(session, source)),
@@ -103,14 +106,15 @@ impl Exec {
             Stage::Running {
                 mut channel,
                 mut fed,
+                mut half_sent,
             } => {
                 let printed = self
                     .listen(&mut channel, session)
                     .map_err(|e| lost(session, e))?;
                 let ate = self
-                    .feed(&mut channel, &mut fed, session)
+                    .feed(&mut channel, &mut fed, &mut half_sent, session)
                     .map_err(|e| lost(session, e))?;
-                if channel.eof() && !printed {
+                if channel.eof() && !printed && !half_sent {
                     return self.goes_to(Stage::Ending {
                         channel,
                         closed: false,
@@ -121,8 +125,15 @@ impl Exec {
                 } else {
                     Step::Waits
                 };
-                self.stage = Stage::Running { channel, fed };
+                self.stage = Stage::Running {
+                    channel,
+                    fed,
+                    half_sent,
+                };
                 Ok(step)
+            }
+            Stage::Ending { channel, closed } if !session.has_room() => {
+                self.stays(Stage::Ending { channel, closed })
             }
             Stage::Ending {
                 mut channel,
@@ -162,7 +173,7 @@ impl Exec {
     }
 
     fn open(&self, session: &mut Session) -> Result<Option<ssh2::Channel>, SshError> {
-        if session.opening.is_some_and(|other| other != self.id) {
+        if session.opening.is_some_and(|other| other != self.id) || !session.has_room() {
             return Ok(None);
         }
         let result = session.link.session.channel_session();
@@ -206,19 +217,22 @@ impl Exec {
         &mut self,
         channel: &mut ssh2::Channel,
         fed: &mut bool,
+        half_sent: &mut bool,
         session: &mut Session,
     ) -> io::Result<bool> {
-        if *fed || channel.eof() {
+        if *fed || (channel.eof() && !*half_sent) {
             return Ok(false);
         }
         if self.sent == self.stdin.len() {
+            if !session.has_room() {
+                return Ok(false);
+            }
             let result = channel.send_eof();
             *fed = session.ready(result)?.is_some();
             return Ok(*fed);
         }
         let end = self.stdin.len().min(self.sent + CHUNK);
-        let result = channel.write(&self.stdin[self.sent..end]);
-        match session.ready(result) {
+        match session.write(channel, &self.stdin[self.sent..end], half_sent) {
             Ok(Some(written)) => {
                 self.sent += written;
                 Ok(written > 0)
@@ -232,7 +246,8 @@ impl Exec {
         }
     }
 
-    /// Closes the channel if one is open. The host is not waited for.
+    /// Closes the channel if one is open. The host is not waited for, but for what it takes to leave the session fit for
+    /// others: a write that is half sent goes out, and then the word that the channel is closed.
     fn give_up(&mut self, session: &mut Session) -> Step {
         if session.opening == Some(self.id) {
             // A half-open channel would be handed to whoever opens next: it has to come to its end first.
@@ -242,6 +257,20 @@ impl Exec {
                 Err(_) => {}
             }
             return Step::Over;
+        }
+        if let Stage::Running {
+            channel,
+            half_sent: half_sent @ true,
+            ..
+        } = &mut self.stage
+        {
+            let end = self.stdin.len().min(self.sent + CHUNK);
+            if let Ok(None) = session.write(channel, &self.stdin[self.sent..end], half_sent) {
+                return Step::Waits;
+            }
+        }
+        if !session.has_room() {
+            return Step::Waits;
         }
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Starting(mut channel)

@@ -105,6 +105,7 @@ impl Relay {
     /// Takes a new connection, if there is one.
     fn take(&mut self, session: &mut Session) -> Result<bool, ()> {
         match &mut self.source {
+            Source::Asking { .. } if !session.has_room() => Ok(false),
             Source::Asking { to, ready } => {
                 let result =
                     session
@@ -151,6 +152,10 @@ impl Relay {
                 else {
                     return Ok(false);
                 };
+                if !session.has_room() {
+                    *waiting = Some(socket);
+                    return Ok(false);
+                }
                 let result = session.link.session.channel_direct_tcpip(&to.0, to.1, None);
                 match session.ready(result) {
                     Ok(None) => {
@@ -178,6 +183,7 @@ pub(super) struct Pipe {
     inward: Buffer,
     /// From the socket, not yet written to the host.
     outward: Buffer,
+    half_sent: bool,
     closing: bool,
 }
 
@@ -232,6 +238,7 @@ impl Pipe {
             socket,
             inward: Buffer::default(),
             outward: Buffer::default(),
+            half_sent: false,
             closing: false,
         })
     }
@@ -246,11 +253,7 @@ impl Pipe {
     fn step(&mut self, session: &mut Session) -> Step {
         if self.closing || (self.inward.told && self.outward.told) {
             self.closing = true;
-            let result = self.channel.close();
-            return match session.ready(result) {
-                Ok(None) => Step::Waits,
-                Ok(Some(())) | Err(_) => Step::Over,
-            };
+            return self.close(session);
         }
         match self.carry(session) {
             Ok(true) => Step::Moved,
@@ -260,6 +263,24 @@ impl Pipe {
                 self.closing = true;
                 Step::Moved
             }
+        }
+    }
+
+    fn close(&mut self, session: &mut Session) -> Step {
+        if self.half_sent {
+            let written =
+                session.write(&mut self.channel, self.outward.left(), &mut self.half_sent);
+            if let Ok(None) = written {
+                return Step::Waits;
+            }
+        }
+        if !session.has_room() {
+            return Step::Waits;
+        }
+        let result = self.channel.close();
+        match session.ready(result) {
+            Ok(None) => Step::Waits,
+            Ok(Some(())) | Err(_) => Step::Over,
         }
     }
 
@@ -289,13 +310,14 @@ impl Pipe {
             moved |= self.outward.fill(read, &buffer);
         }
         if !self.outward.left().is_empty() {
-            let result = self.channel.write(self.outward.left());
-            if let Some(written @ 1..) = session.ready(result)? {
+            let written =
+                session.write(&mut self.channel, self.outward.left(), &mut self.half_sent)?;
+            if let Some(written @ 1..) = written {
                 self.outward.took(written);
                 moved = true;
             }
         }
-        if self.outward.is_to_end() {
+        if self.outward.is_to_end() && session.has_room() {
             let result = self.channel.send_eof();
             self.outward.told = session.ready(result)?.is_some();
             moved |= self.outward.told;

@@ -2,8 +2,12 @@
 //!
 //! libssh2 is not safe to share (a session's open state is one per session), so nobody else calls it. A channel that
 //! is opened holds `opening` until it is open, since libssh2 opens one at a time.
+//!
+//! A packet that the socket took only in part blocks every other until libssh2 is handed that same packet again. Small
+//! ones are therefore sent only where [`Session::has_room`], and whoever left a write [half sent](Session::write) asks
+//! for it again before it does anything else, also where it gives up.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -70,15 +74,41 @@ impl Session {
         match result.map_err(Into::into) {
             Ok(value) => Ok(Some(value)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let directions = self.link.session.block_directions();
-                self.sending |= matches!(
-                    directions,
-                    ssh2::BlockDirections::Outbound | ssh2::BlockDirections::Both
-                );
+                self.sending |= self.waits_to_send();
                 Ok(None)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Writes to a channel, and notes in `half_sent` whether the same write has to be asked for again: the channel may
+    /// not be closed before. Nothing is returned if it would have to wait.
+    pub(super) fn write(
+        &mut self,
+        channel: &mut ssh2::Channel,
+        bytes: &[u8],
+        half_sent: &mut bool,
+    ) -> io::Result<Option<usize>> {
+        let result = channel.write(bytes);
+        let written = self.ready(result);
+        // A full window is no write under way: libssh2 then waits for the host alone.
+        *half_sent = matches!(written, Ok(None)) && (*half_sent || self.waits_to_send());
+        written
+    }
+
+    /// Tells whether the socket would take a small packet whole.
+    pub(super) fn has_room(&mut self) -> bool {
+        let mut socket = [PollFd::new(&self.link.socket, PollFlags::OUT)];
+        let room = matches!(poll(&mut socket, Some(&Timespec::default())), Ok(1..));
+        self.sending |= !room;
+        room
+    }
+
+    fn waits_to_send(&self) -> bool {
+        matches!(
+            self.link.session.block_directions(),
+            ssh2::BlockDirections::Outbound | ssh2::BlockDirections::Both
+        )
     }
 
     /// Tells that the connection broke.
@@ -157,8 +187,9 @@ fn wait(tasks: &[Box<dyn Task>], session: &mut Session, wake: &UnixStream) -> io
     let listening = tasks.iter().any(|task| task.listens());
     let mut sockets = vec![(wake.as_fd(), PollFlags::IN)];
     if listening {
-        // What is ready to be sent goes out here at the latest; a full socket is no error.
-        let _ = session.link.session.keepalive_send();
+        if session.has_room() {
+            let _ = session.link.session.keepalive_send();
+        }
         let mut flags = PollFlags::IN;
         flags.set(PollFlags::OUT, session.sending);
         sockets.push((session.link.socket.as_fd(), flags));
