@@ -59,7 +59,13 @@ fn summary(cluster: &Cluster) -> String {
     );
     add(
         "network",
-        cluster.networks.keys().map(|name| name.as_str()).collect(),
+        // The one that everybody joins is nothing to tell.
+        cluster
+            .networks
+            .keys()
+            .map(|name| name.as_str())
+            .filter(|name| *name != "default")
+            .collect(),
     );
     add(
         "volume",

@@ -78,13 +78,18 @@ impl Context {
     ///
     /// If there is none, or it is wrong.
     pub fn read(&self) -> Result<Read, Failure> {
-        let request = ReadRequest {
+        Ok(read(&self.request())?)
+    }
+
+    /// Returns what is to be read.
+    #[must_use]
+    pub fn request(&self) -> ReadRequest {
+        ReadRequest {
             directory: self.directory(),
             files: self.definition.file.clone(),
             env_files: self.definition.env_file.clone(),
             variables: environment::variables(),
-        };
-        Ok(read(&request)?)
+        }
     }
 
     /// Reads the definition and opens its record.

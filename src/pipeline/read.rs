@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::domain::cluster::{Resolved, Surroundings, resolve};
-use crate::domain::definition::{Loader, Problems, Request, Step};
+use crate::domain::cluster::{Resolved, Surroundings, consistent, resolve};
+use crate::domain::definition::{Definition, Loader, Problem, Problems, Request, Severity, Step};
 use crate::domain::failure::{Explain, Kind};
-use crate::system::loader::{self, LocateError};
+use crate::system::loader::{self, LocateError, Location};
 
 /// What is to be read.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +82,44 @@ impl Explain for ReadError {
 ///
 /// If there is none, or it is wrong: then with every problem.
 pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
+    let (location, definition, surroundings) = load(request)?;
+    Ok(Read {
+        resolved: resolve(&definition, &surroundings)?,
+        root: location.root,
+        directory: location.directory,
+    })
+}
+
+/// Reads the definition and writes it in its normal form, whatever longshore can do with it. Returns it with warnings.
+///
+/// # Errors
+///
+/// If there is none, or its own format does not allow it: then with every problem.
+pub fn config(request: &ReadRequest) -> Result<(Value, Vec<Problem>), ReadError> {
+    let (_, definition, surroundings) = load(request)?;
+    let (name, mut warnings) = consistent(&definition, &surroundings)?;
+    let mut project = definition.normal(name.as_str());
+    match resolve(&definition, &surroundings) {
+        Ok(resolved) => {
+            if let Some(own) = resolved.cluster.written() {
+                project["x-longshore"] = own;
+            }
+            warnings = resolved.warnings;
+        }
+        Err(problems) => {
+            let count = problems
+                .as_slice()
+                .iter()
+                .filter(|problem| problem.severity == Severity::Error)
+                .count();
+            let message = format!("longshore cannot run this: {count} to mend");
+            warnings.push(Problem::warning("unsupported", message).help("see `longshore check`"));
+        }
+    }
+    Ok((project, warnings))
+}
+
+fn load(request: &ReadRequest) -> Result<(Location, Box<Definition>, Surroundings), ReadError> {
     let location = loader::locate(&request.directory)?;
     let paths = |paths: &[PathBuf]| {
         paths
@@ -93,6 +131,7 @@ pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
         files: paths(&request.files)?,
         env_files: paths(&request.env_files)?,
         variables: request.variables.clone(),
+        directory: text(&location.directory)?,
     });
     let definition = loop {
         match loader.step() {
@@ -110,11 +149,7 @@ pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
         root: text(&location.root)?,
         directory: text(&location.directory)?,
     };
-    Ok(Read {
-        resolved: resolve(&definition, &surroundings)?,
-        root: location.root,
-        directory: location.directory,
-    })
+    Ok((location, definition, surroundings))
 }
 
 fn text(path: &Path) -> Result<String, ReadError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use longshore::domain::cluster::Restart;
+use longshore::domain::cluster::{Options, Restart};
 use longshore::system::engine::{ContainerSpec, Endpoint, Leftover, LeftoverKind, Owner, Run};
 use rustix::process::Signal;
 
@@ -132,6 +132,7 @@ fn foreign(stack: &Stack) -> Foreign {
                 environment: BTreeMap::new(),
                 user: None,
                 working_dir: None,
+                options: Options::default(),
                 labels: labels.clone(),
                 healthcheck: None,
                 restart: Restart::No,

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use longshore::domain::cluster::{
     Cluster, Condition, Dependency, Driver, Environment, Healthcheck, HealthcheckCommand, Host,
-    Mount, MountSource, Network, Place, Placement, Port, Protocol, Restart, RolloutPolicy, Service,
-    Source, Volume,
+    Mount, MountSource, Network, Options, Place, Placement, Port, Protocol, Restart, RolloutPolicy,
+    Service, Source, Volume,
 };
 use longshore::domain::inventory::{Inventory, UnitState};
 use longshore::domain::ledger::{Asset, ImageIdentity, Provenance, Release};
@@ -35,6 +35,7 @@ pub fn service() -> Service {
         user: None,
         working_dir: None,
         stop_grace_period: None,
+        options: Options::default(),
         one_shot: false,
         test_only: false,
     }
@@ -171,6 +172,7 @@ pub fn guestbook() -> Release {
     let internal = Network {
         internal: true,
         labels: BTreeMap::from([("purpose".to_owned(), "data only".to_owned())]),
+        ..Network::default()
     };
     networks.insert("back".parse().unwrap(), internal);
     let asset = Asset {
@@ -214,6 +216,7 @@ fn web() -> Service {
         user: Some("1000:1000".to_owned()),
         working_dir: Some("/srv".to_owned()),
         stop_grace_period: Some(Duration::from_secs(3)),
+        options: Options::default(),
         ..web
     }
 }

@@ -5,6 +5,7 @@
 
 mod environment;
 mod image;
+mod options;
 mod resolve;
 mod service;
 mod written;
@@ -13,7 +14,8 @@ pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
 pub use image::{Tags, full};
-pub use resolve::{Resolved, Surroundings, resolve};
+pub use options::{Blkio, Device, DeviceRequest, Options};
+pub use resolve::{Judged, Resolved, SUPPORT, Support, Surroundings, consistent, resolve};
 pub use service::{
     Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
     Protocol, Restart, Service, Source,
@@ -37,7 +39,7 @@ pub struct Cluster {
     pub name: ClusterName,
     /// Every service, of whatever profile, test services included.
     pub services: BTreeMap<ServiceName, Service>,
-    /// Named networks; services that name none share an implicit one.
+    /// Networks; services that name none share the one named `default`.
     pub networks: BTreeMap<NetworkName, Network>,
     /// Named volumes.
     pub volumes: BTreeMap<VolumeName, Volume>,
@@ -52,13 +54,42 @@ pub struct Cluster {
 pub struct Network {
     /// No route out of it (`internal: true`).
     pub internal: bool,
+    /// Who provides it; the engine's bridge unless said.
+    pub driver: Option<String>,
+    /// Options of the driver.
+    pub driver_opts: BTreeMap<String, String>,
+    /// Whether it has IPv6.
+    pub ipv6: Option<bool>,
+    /// Who gives addresses; the engine unless said.
+    pub ipam_driver: Option<String>,
+    /// Options of whoever gives addresses.
+    pub ipam_options: BTreeMap<String, String>,
+    /// From which ranges.
+    pub pools: Vec<Pool>,
     /// Labels as written.
     pub labels: BTreeMap<String, String>,
+}
+
+/// A range of addresses of a network.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// The network's.
+    pub subnet: Option<String>,
+    /// The router's address.
+    pub gateway: Option<String>,
+    /// The part that containers get theirs from.
+    pub ip_range: Option<String>,
+    /// Addresses that are taken, by name.
+    pub aux_addresses: BTreeMap<String, String>,
 }
 
 /// A named volume. longshore creates it when it is missing and never deletes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
+    /// Who provides it; the engine's disk unless said.
+    pub driver: Option<String>,
+    /// Options of the driver.
+    pub driver_opts: BTreeMap<String, String>,
     /// Labels as written.
     pub labels: BTreeMap<String, String>,
 }

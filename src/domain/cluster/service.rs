@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Options;
 use crate::domain::name::{Alias, NetworkName, ServiceName, VolumeName};
 
 /// One kind of container: what it runs, and how.
@@ -27,7 +28,7 @@ pub struct Service {
     pub expose: BTreeSet<(u16, Protocol)>,
     /// What is mounted, in the order written.
     pub mounts: Vec<Mount>,
-    /// Networks joined and the extra names there; empty means the implicit network.
+    /// Networks joined and the extra names there; `default` for a service that names none.
     pub networks: BTreeMap<NetworkName, BTreeSet<Alias>>,
     /// Links, each of which also is a dependency.
     pub links: Vec<Link>,
@@ -45,6 +46,9 @@ pub struct Service {
     pub user: Option<String>,
     /// Overrides the image's working directory.
     pub working_dir: Option<String>,
+    /// What goes to the engine as it is.
+    #[serde(default)]
+    pub options: Options,
     /// Time between the stop signal and the kill; the engine's 10 s unless said.
     pub stop_grace_period: Option<Duration>,
     /// Runs to its end (a migration): something waits for `service_completed_successfully`, or label
@@ -75,6 +79,9 @@ pub struct Build {
     pub args: BTreeMap<String, String>,
     /// The stage to build; the last one unless said.
     pub target: Option<String>,
+    /// Labels of the image.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
     /// The tag it gets besides ours: `image:` beside `build:`.
     pub tag: Option<String>,
     /// Images that `FROM` lines name, in order, build arguments' defaults filled in, own stages left out.
@@ -140,6 +147,13 @@ pub enum MountSource {
     Repository(PathBuf),
     /// A path on the host itself.
     HostPath(PathBuf),
+    /// Memory.
+    Memory {
+        /// Its size in bytes; half of the machine's memory unless said.
+        size: Option<i64>,
+        /// Its permission bits.
+        mode: Option<u32>,
+    },
 }
 
 /// A link to another service under another name.

@@ -34,6 +34,16 @@ pub fn read(
     reader.values
 }
 
+/// Reads lines of `NAME=value` as they are: no quotes, no variables (`format: raw`).
+pub fn raw(source: &Source) -> BTreeMap<String, String> {
+    let lines = source.text.lines().map(str::trim_end);
+    let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+        .collect()
+}
+
 struct Reader<'a> {
     source: &'a Arc<Source>,
     at: usize,
@@ -112,7 +122,9 @@ impl<'a> Reader<'a> {
     }
 
     fn value(&mut self) -> Result<String, Box<Problem>> {
+        let before = self.at;
         self.skip_blanks();
+        let blank = self.at > before;
         match self.rest().chars().next() {
             Some('\'') => self.quoted('\'').map(str::to_owned),
             Some('"') => {
@@ -126,7 +138,7 @@ impl<'a> Reader<'a> {
                 let comment = line
                     .match_indices('#')
                     .map(|(at, _)| at)
-                    .find(|at| *at == 0 || line[..*at].ends_with([' ', '\t']));
+                    .find(|at| (*at == 0 && blank) || line[..*at].ends_with([' ', '\t']));
                 let value = line[..comment.unwrap_or(line.len())].trim_end();
                 let place = self.place(value.len());
                 self.at += line.len();
@@ -233,7 +245,8 @@ mod tests {
             ("A=", ""),
             ("A=b # comment", "b"),
             ("A=b#c", "b#c"),
-            ("A=#c", ""),
+            ("A=#c", "#c"),
+            ("A= #c", ""),
             ("A='$HOME \\n' # c", "$HOME \\n"),
             (
                 "A=\"x\\ny $HOME \\$HOME \\\"q\\\"\"",

@@ -47,6 +47,24 @@ impl<'a> Interpolation<'a> {
         }
     }
 
+    /// Returns the variables.
+    #[must_use]
+    pub fn variables(&self) -> &'a BTreeMap<String, String> {
+        self.variables
+    }
+
+    /// Returns those that hide them.
+    #[must_use]
+    pub fn on_top(&self) -> &'a BTreeMap<String, String> {
+        self.on_top
+    }
+
+    /// Takes over what another pass found.
+    pub fn absorb(&mut self, other: Interpolation<'_>) {
+        self.uses.extend(other.uses);
+        self.problems.extend(other.problems);
+    }
+
     /// Returns a tree with every scalar filled in.
     pub fn tree(&mut self, node: &Node) -> Node {
         let value = match &node.value {
@@ -62,18 +80,19 @@ impl<'a> Interpolation<'a> {
                     .collect(),
             ),
         };
-        let at = node.at.clone();
-        Node { at, value }
+        let (at, tag) = (node.at.clone(), node.tag);
+        Node { at, tag, value }
     }
 
     fn scalar(&mut self, scalar: &Scalar, at: &At) -> Scalar {
         if !scalar.text.contains('$') {
             return scalar.clone();
         }
-        let text = self.text(&scalar.text, at);
-        // A variable that is empty was written as a text; nothing at all would mean something else.
-        let plain = scalar.plain && !text.is_empty();
-        Scalar { text, plain }
+        // What a variable holds is a text, also where it looks like nothing, or like a number.
+        Scalar {
+            text: self.text(&scalar.text, at),
+            plain: false,
+        }
     }
 
     fn text(&mut self, text: &str, at: &At) -> String {
@@ -162,7 +181,7 @@ mod tests {
 
     fn read(text: &str) -> Node {
         let (path, text) = ("a.yaml".to_owned(), text.to_owned());
-        yaml::parse(&Arc::new(Source { path, text })).0.unwrap()
+        yaml::parse(&Arc::new(Source { path, text })).0.remove(0)
     }
 
     fn map(name: &str, value: &str) -> BTreeMap<String, String> {

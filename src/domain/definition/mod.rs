@@ -8,23 +8,30 @@ pub mod dockerfile;
 pub mod dotenv;
 mod interpolate;
 mod loader;
+mod normal;
 mod path;
 mod place;
 mod problem;
 mod reader;
 mod report;
+mod resolved;
 mod schema;
 pub mod settings;
 mod template;
 mod values;
+mod write;
 pub mod yaml;
 
 pub use interpolate::Use;
-pub use loader::{Content, Definition, Loader, Reading, Request, Step, source};
-pub use path::join;
-pub use place::{At, Place, Position, Source, Spanned};
+pub use loader::{Content, Definition, Loader, Name, Reading, Request, Step, source};
+pub use path::{join, shown};
+pub use place::{At, How, Place, Position, Source, Spanned, Via};
 pub use problem::{Problem, Problems, Severity, sorted};
-pub use reader::{Mapping, Named};
+pub use reader::{Extension, Mapping, Named, Record};
 pub use report::all as report;
 pub use schema::schema;
-pub use values::{Pair, Pairs, Period, Words};
+pub use values::{
+    Context, FilePath, Hosts, Labels, Mode, OneOrMore, Options, Pair, Pairs, Period, Real, Said,
+    Size, TextSize, Texts, Unique, Whole, Words, period_written,
+};
+pub use write::Write;

@@ -28,6 +28,16 @@ pub fn join(base: &str, path: &str) -> String {
     }
 }
 
+/// Writes a path so that it reads as one: relative ones begin with a dot.
+#[must_use]
+pub fn shown(path: &str) -> String {
+    if path.starts_with('/') || [".", ".."].contains(&path) || path.starts_with("../") {
+        path.to_owned()
+    } else {
+        format!("./{path}")
+    }
+}
+
 /// Returns the folder that a path lies in.
 #[must_use]
 pub fn parent(path: &str) -> String {
@@ -41,6 +51,20 @@ pub fn parent(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_reads_as_one() {
+        for (path, expected) in [
+            ("a/b", "./a/b"),
+            (".env", "./.env"),
+            ("..a", "./..a"),
+            (".", "."),
+            ("../a", "../a"),
+            ("/a", "/a"),
+        ] {
+            assert_eq!(shown(path), expected);
+        }
+    }
 
     #[test]
     fn joins_and_tidies() {

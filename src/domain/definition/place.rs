@@ -20,13 +20,50 @@ pub struct Place {
     range: Option<Range<usize>>,
 }
 
-/// Where a value was written, and the alias or merge key by which it came to stand where it is used.
+/// Where a value was written, and how it came to stand where it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct At {
     /// Where its text stands.
     pub place: Place,
-    /// The alias that brought it, if any.
-    pub via: Option<Place>,
+    /// What brought it, if anything did, the last step first.
+    pub via: Option<Arc<Via>>,
+}
+
+/// A step by which a value came to stand where it is used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Via {
+    /// How.
+    pub how: How,
+    /// Where that is said.
+    pub place: Place,
+    /// The step before.
+    pub before: Option<Arc<Via>>,
+}
+
+/// How a value came to stand where it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// By an alias or a merge key.
+    Alias,
+    /// By `extends`.
+    Extends,
+    /// By `include`.
+    Include,
+    /// In place of what an earlier file says.
+    Override,
+}
+
+impl How {
+    /// Returns what is to be seen where it is said.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Alias => "used here",
+            Self::Extends => "extended here",
+            Self::Include => "included here",
+            Self::Override => "in place of this",
+        }
+    }
 }
 
 /// A value and where it was written.
@@ -153,6 +190,14 @@ impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
         let key = |place: &Self| place.range.as_ref().map(|range| (range.start, range.end));
         (self.path(), key(self)).cmp(&(other.path(), key(other)))
+    }
+}
+
+impl At {
+    /// Adds a step.
+    pub fn reached_by(&mut self, how: How, place: &Place) {
+        let (place, before) = (place.clone(), self.via.take());
+        self.via = Some(Arc::new(Via { how, place, before }));
     }
 }
 

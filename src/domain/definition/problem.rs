@@ -66,17 +66,19 @@ impl Problem {
         }
     }
 
-    /// Adds a place and what is to be seen there. What came through an alias shows the alias too.
+    /// Adds a place and what is to be seen there. What came from elsewhere shows the way it came too.
     #[must_use]
     pub fn at(self, at: &At, label: impl Into<String>) -> Self {
-        let this = self.place(at.place.clone(), label);
-        match &at.via {
-            Some(via) => this.place(via.clone(), "used here"),
-            None => this,
+        let mut this = self.place(at.place.clone(), label);
+        let mut next = &at.via;
+        while let Some(via) = next {
+            this = this.place(via.place.clone(), via.how.label());
+            next = &via.before;
         }
+        this
     }
 
-    /// Adds a place that no alias led to.
+    /// Adds a place by itself.
     #[must_use]
     pub fn place(mut self, place: Place, label: impl Into<String>) -> Self {
         self.places.push((place, label.into()));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::place::{At, Spanned};
+use serde_json::Value as Json;
+
+use super::place::{At, Place, Spanned};
 use super::problem::Problem;
 use super::yaml::{Entry, Node, Value};
 
@@ -13,22 +15,71 @@ pub trait Read: Sized {
 
     /// Reads a node. None after a problem was told.
     fn read(node: &Node, reader: &mut Reader) -> Option<Self>;
-
-    /// Lays what a later file says over what this one says: it replaces it, unless the type knows better.
-    fn merge(&mut self, over: Self) {
-        *self = over;
-    }
 }
 
-/// The place of reading, and what was wrong so far.
+/// A mapping with keys of its own.
+pub trait Record {
+    /// Returns the keys that were written, and where.
+    fn written(&self) -> Vec<(&'static str, &At)>;
+}
+
+/// A key that nothing reads (`x-…`): where it stands, and what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Extension {
+    /// The keys on the way to it, and its own.
+    pub trail: Vec<String>,
+    /// What stands there.
+    pub value: Json,
+}
+
+/// What paths in files are relative to.
+#[derive(Debug, Clone, Default)]
+pub struct Folders {
+    /// For files that are not named below.
+    pub base: String,
+    /// By the file that says the path.
+    pub files: BTreeMap<String, String>,
+    /// What `~` stands for.
+    pub home: Option<String>,
+}
+
+/// The place of reading, and what was found so far.
 #[derive(Debug, Default)]
 pub struct Reader {
     trail: Vec<String>,
+    folders: Folders,
+    /// Whether a number is no text.
+    strict: bool,
     /// What was wrong.
     pub problems: Vec<Problem>,
+    /// Extensions (`x-…`), by where they stand.
+    pub extensions: Vec<Extension>,
 }
 
 impl Reader {
+    /// Begins with a Compose file, whose schema takes no number for a text, and with paths relative to these folders.
+    #[must_use]
+    pub fn new(folders: Folders) -> Self {
+        Self {
+            folders,
+            strict: true,
+            ..Self::default()
+        }
+    }
+
+    /// Returns what a path that is written there is relative to.
+    #[must_use]
+    pub fn folder(&self, place: &Place) -> &str {
+        let folder = self.folders.files.get(place.path());
+        folder.unwrap_or(&self.folders.base)
+    }
+
+    /// Returns what `~` stands for.
+    #[must_use]
+    pub fn home(&self) -> Option<&str> {
+        self.folders.home.as_deref()
+    }
+
     /// Reads something that lies one step deeper, for example under a key.
     pub fn within<T>(&mut self, step: impl Into<String>, read: impl FnOnce(&mut Self) -> T) -> T {
         self.trail.push(step.into());
@@ -80,8 +131,23 @@ impl Reader {
         }
     }
 
-    /// Returns the text of a scalar, numbers and the like as written.
+    /// Returns the text of a scalar that is a text, and in a Compose file neither a number nor true or false.
     pub fn text<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n str> {
+        match &node.value {
+            Value::Scalar(scalar) if self.strict && (scalar.is_bool() || scalar.is_number()) => {
+                let help = format!("put it in quotes: `\"{}\"`", scalar.text);
+                let wrong = self.wrong(node, expected);
+                if let Some(problem) = self.problems.last_mut() {
+                    problem.help.push(help);
+                }
+                wrong
+            }
+            Value::Scalar(_) | Value::List(_) | Value::Map(_) => self.loose(node, expected),
+        }
+    }
+
+    /// Returns the text of a scalar, numbers and the like as written.
+    pub fn loose<'n>(&mut self, node: &'n Node, expected: &str) -> Option<&'n str> {
         match &node.value {
             Value::Scalar(scalar) if scalar.text.contains('\0') => self.invalid(
                 &node.at,
@@ -125,6 +191,9 @@ impl Reader {
     pub fn unknown(&mut self, entry: &Entry, known: &[&str], foreign: &[&str]) {
         let key = &entry.key;
         if key.text.starts_with("x-") {
+            let trail = self.trail.iter().chain([&key.text]).cloned().collect();
+            let value = entry.value.json();
+            self.extensions.push(Extension { trail, value });
             return;
         }
         let message = format!("unknown key `{}` in {}", key.text, self.trail());
@@ -175,6 +244,7 @@ impl<T: Read> Read for Mapping<T> {
                 if node.is_null() && !T::NULLABLE {
                     let place = Node {
                         at: key.at.clone(),
+                        tag: None,
                         value: node.value.clone(),
                     };
                     return reader.wrong(&place, "a value");
@@ -194,35 +264,12 @@ impl<T: Read> Read for Mapping<T> {
         }
         Some(Self(result))
     }
-
-    fn merge(&mut self, over: Self) {
-        for (name, named) in over.0 {
-            match self.0.get_mut(&name) {
-                Some(own) => {
-                    own.value.merge(named.value);
-                    (own.key, own.at) = (named.key, named.at);
-                }
-                None => {
-                    self.0.insert(name, named);
-                }
-            }
-        }
-    }
 }
 
-/// Lists of several files are joined; what is in both is there once.
-impl<T: Read + PartialEq> Read for Vec<Spanned<T>> {
+impl<T: Read> Read for Vec<Spanned<T>> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let items = reader.list(node, "a list")?;
         Some(reader.items(items))
-    }
-
-    fn merge(&mut self, over: Self) {
-        for item in over {
-            if !self.iter().any(|own| own.value == item.value) {
-                self.push(item);
-            }
-        }
     }
 }
 
@@ -247,7 +294,7 @@ macro_rules! number {
     ($type:ty, $expected:literal) => {
         impl Read for $type {
             fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
-                let text = reader.text(node, $expected)?;
+                let text = reader.loose(node, $expected)?;
                 match text.parse() {
                     Ok(number) => Some(number),
                     Err(_) if text.parse::<f64>().is_ok() => {
@@ -263,22 +310,10 @@ macro_rules! number {
 number!(u16, "a whole number from 0 to 65535");
 number!(u32, "a whole number from 0 to 4294967295");
 
-/// Lays a slot of a later file over that of an earlier one.
-pub fn merge_slot<T: Read>(own: &mut Option<Spanned<T>>, over: Option<Spanned<T>>) {
-    match (own.as_mut(), over) {
-        (Some(own), Some(over)) => {
-            own.value.merge(over.value);
-            own.at = over.at;
-        }
-        (None, Some(over)) => *own = Some(over),
-        (_, None) => {}
-    }
-}
-
-/// Makes a struct of optional keys, read and merged key by key. Adding a key is adding a line.
+/// Makes a struct of optional keys, read and written key by key. Adding a key is adding a line.
 ///
-/// `manual` leaves [`Read`] to be written by hand on top of `read_keys` and `merge_keys`; `nullable` takes nothing for
-/// a mapping without keys. `foreign` lists keys that exist elsewhere in the format and are not read.
+/// `manual` leaves [`Read`] to be written by hand on top of `read_keys`; `nullable` takes nothing for a mapping without
+/// keys. `foreign` lists keys that exist elsewhere in the format and are not read.
 macro_rules! record {
     (
         $(#[$meta:meta])*
@@ -308,9 +343,25 @@ macro_rules! record {
                 }
                 Some(this)
             }
+        }
 
-            fn merge_keys(&mut self, over: Self) {
-                $($crate::domain::definition::reader::merge_slot(&mut self.$key, over.$key);)*
+        impl $crate::domain::definition::Record for $name {
+            fn written(&self) -> Vec<(&'static str, &$crate::domain::definition::At)> {
+                use $crate::domain::definition::reader::unraw;
+                let mut keys = Vec::new();
+                $(keys.extend(self.$key.as_ref().map(|value| (unraw(stringify!($key)), &value.at)));)*
+                keys
+            }
+        }
+
+        impl $crate::domain::definition::write::Write for $name {
+            fn write(&self) -> Option<serde_json::Value> {
+                use $crate::domain::definition::{reader::unraw, write::Write};
+                let mut fields = serde_json::Map::new();
+                $(if let Some(value) = self.$key.as_ref().and_then(Write::write) {
+                    fields.insert(unraw(stringify!($key)).to_owned(), value);
+                })*
+                (!fields.is_empty()).then_some(serde_json::Value::Object(fields))
             }
         }
 
@@ -333,10 +384,6 @@ macro_rules! record {
                     return Some(Self::default());
                 }
                 Self::read_keys(node, reader)
-            }
-
-            fn merge(&mut self, over: Self) {
-                self.merge_keys(over);
             }
         }
     };
@@ -372,6 +419,13 @@ macro_rules! words {
                         None
                     }
                 }
+            }
+        }
+
+        impl $crate::domain::definition::write::Write for $name {
+            fn write(&self) -> Option<serde_json::Value> {
+                let word = match self { $(Self::$variant => $word,)* };
+                Some(serde_json::Value::from(word))
             }
         }
     };

@@ -225,7 +225,11 @@ impl Parser<'_> {
             .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
             .unwrap_or(self.rest().len());
         let name = self.rest()[..length].to_owned();
-        if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
+        if !is_name && !braced {
+            return Ok(Piece::Text("$".to_owned()));
+        }
+        if !is_name {
             let end = self
                 .text
                 .ceil_char_boundary((self.at + 1).min(self.text.len()));
@@ -371,9 +375,17 @@ mod tests {
     #[test]
     fn refuses_what_has_no_meaning() {
         for bad in [
-            "$", "$1", "$ü", "${", "${}", "${A", "${A:x}", "${A:}", "${A-${B}", "${A B}",
+            "${", "${}", "${1}", "${ü}", "${A", "${A:x}", "${A:}", "${A-${B}", "${A B}",
         ] {
             assert!(Template::parse(bad).is_err(), "{bad}");
+        }
+        for alone in ["$", "$1", "$ü", "5$ a"] {
+            let (mut found, mut budget) = (Vec::new(), Budget::default());
+            let filled =
+                Template::parse(alone)
+                    .unwrap()
+                    .fill(&mut |_| None, &mut found, &mut budget);
+            assert_eq!((filled.as_str(), found.len()), (alone, 0));
         }
         assert!(Template::parse(&"${A:-".repeat(100_000)).is_err());
     }

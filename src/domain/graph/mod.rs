@@ -296,6 +296,7 @@ pub(crate) mod tests {
             user: None,
             working_dir: None,
             stop_grace_period: None,
+            options: crate::domain::cluster::Options::default(),
             one_shot: false,
             test_only: false,
         }
@@ -311,6 +312,7 @@ pub(crate) mod tests {
             dockerfile: "Dockerfile".into(),
             args: BTreeMap::new(),
             target: None,
+            labels: BTreeMap::new(),
             tag: Some(tag.to_owned()),
             bases: bases.iter().map(|base| (*base).to_owned()).collect(),
         })

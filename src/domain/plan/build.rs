@@ -169,6 +169,7 @@ fn combine(
         dockerfile: _,
         args,
         target,
+        labels,
         tag: _,
         bases: references,
     } = build;
@@ -178,6 +179,9 @@ fn combine(
     ]);
     for (argument, value) in args {
         ingredients.insert(format!("argument {argument}"), Digest::of(value));
+    }
+    for (label, value) in labels {
+        ingredients.insert(format!("label {label}"), Digest::of(value));
     }
     if let Some(target) = target {
         ingredients.insert("target".to_owned(), Digest::of(target));

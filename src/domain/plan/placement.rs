@@ -364,7 +364,10 @@ fn volumes(service: &Service) -> impl Iterator<Item = &crate::domain::name::Volu
         .iter()
         .filter_map(|mount| match &mount.source {
             MountSource::Volume(volume) => Some(volume),
-            MountSource::Anonymous | MountSource::Repository(_) | MountSource::HostPath(_) => None,
+            MountSource::Anonymous
+            | MountSource::Repository(_)
+            | MountSource::HostPath(_)
+            | MountSource::Memory { .. } => None,
         })
 }
 

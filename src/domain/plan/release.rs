@@ -221,6 +221,7 @@ mod tests {
             user: None,
             working_dir: None,
             stop_grace_period: None,
+            options: crate::domain::cluster::Options::default(),
             one_shot: false,
             test_only,
         }

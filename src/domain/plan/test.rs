@@ -175,12 +175,16 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         user,
         working_dir,
         stop_grace_period: _, // containers of a test are killed
+        options,
         one_shot,
         test_only: _, // says where it runs otherwise
     } = service;
     let mounted = mounts.iter().filter_map(|mount| match &mount.source {
         MountSource::Repository(path) => Some(path),
-        MountSource::Volume(_) | MountSource::Anonymous | MountSource::HostPath(_) => None,
+        MountSource::Volume(_)
+        | MountSource::Anonymous
+        | MountSource::HostPath(_)
+        | MountSource::Memory { .. } => None,
     });
     let files: BTreeMap<_, _> = mounted
         .flat_map(|path| {
@@ -193,7 +197,7 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         "command": command, "entrypoint": entrypoint, "environment": environment, "mounts": mounts,
         "networks": networks, "internal": internal(cluster, networks.keys()), "links": links,
         "depends_on": depends_on, "healthcheck": healthcheck, "restart": restart, "labels": labels, "user": user,
-        "working_dir": working_dir, "one_shot": one_shot, "files": files,
+        "working_dir": working_dir, "options": options, "one_shot": one_shot, "files": files,
     })
 }
 

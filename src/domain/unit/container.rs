@@ -74,6 +74,7 @@ impl Container {
             user,
             working_dir,
             stop_grace_period,
+            options: passed,
             one_shot: _,
             test_only: _,
         } = source.service;
@@ -82,10 +83,11 @@ impl Container {
         options.extend(expose.iter().map(|port| option("--expose", exposed(port))));
         let mut assets = BTreeMap::new();
         for mount in mounts {
-            options.push(option("--volume", volume(source, mount, &mut assets)?));
+            options.push(mounted(source, mount, &mut assets)?);
         }
         options.extend(user.iter().map(|user| option("--user", user)));
         options.extend(working_dir.iter().map(|folder| option("--workdir", folder)));
+        options.extend(super::options::words(passed));
         options.extend(health::options(healthcheck.as_ref()));
         let stop_seconds = stop_grace_period.map_or(STOP_SECONDS, health::whole_seconds);
         options.push(option("--stop-timeout", stop_seconds.to_string()));
@@ -147,12 +149,12 @@ fn exposed((port, protocol): &(u16, Protocol)) -> String {
     format!("{port}/{protocol}")
 }
 
-/// Writes a mount as `--volume` reads it, and adds what it shows of the repository to the assets.
-fn volume(
+/// Writes a mount as an option, and adds what it shows of the repository to the assets.
+fn mounted(
     source: &Source<'_>,
     mount: &Mount,
     assets: &mut BTreeMap<Digest, BTreeMap<std::path::PathBuf, Asset>>,
-) -> Result<String, RenderError> {
+) -> Result<Vec<String>, RenderError> {
     let Mount {
         source: what,
         target,
@@ -182,19 +184,33 @@ fn volume(
             })?;
             Some(text.to_owned())
         }
+        MountSource::Memory { size, mode } => {
+            let said = [
+                read_only.then(|| "ro".to_owned()),
+                size.map(|size| format!("size={size}")),
+                mode.map(|mode| format!("mode={mode:o}")),
+            ];
+            let said: Vec<_> = said.into_iter().flatten().collect();
+            let colon = if said.is_empty() { "" } else { ":" };
+            return Ok(option(
+                "--tmpfs",
+                format!("{target}{colon}{}", said.join(",")),
+            ));
+        }
     };
     if let Some(path) = from.iter().chain([target]).find(|path| path.contains(':')) {
         let (service, path) = (service(), path.clone());
         return Err(RenderError::Colon { service, path });
     }
     let shared = matches!(what, MountSource::Repository(_));
-    Ok(match (from, read_only, shared) {
+    let words = match (from, read_only, shared) {
         (None, ..) => target.clone(),
         (Some(from), false, _) => format!("{from}:{target}"),
         (Some(from), true, false) => format!("{from}:{target}:ro"),
         // `z`: under SELinux a container may only read what is labelled for containers.
         (Some(from), true, true) => format!("{from}:{target}:ro,z"),
-    })
+    };
+    Ok(option("--volume", words))
 }
 
 /// Returns where a host keeps an asset.

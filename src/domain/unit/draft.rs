@@ -1,5 +1,7 @@
 //! The command lines of each kind of unit. All of them take the identity that the engine's object is to carry.
 
+use std::collections::BTreeMap;
+
 use super::container::{self, Container};
 use super::escape::{self, EscapeError, Escaped, Program};
 use super::names::Net;
@@ -9,7 +11,7 @@ use super::units::{
     VolumeUnit,
 };
 use super::{health, script};
-use crate::domain::cluster::{Network, Restart, Service, Volume};
+use crate::domain::cluster::{Network, Pool, Restart, Service, Volume};
 use crate::domain::unit::UnitName;
 
 /// What a start may take beyond what the health check needs, in seconds: removing what is left, creating, connecting.
@@ -134,7 +136,16 @@ pub fn network(
     network: &Network,
     identity: &str,
 ) -> Result<Unit, EscapeError> {
-    let Network { internal, labels } = network;
+    let Network {
+        internal,
+        driver,
+        driver_opts,
+        ipv6,
+        ipam_driver,
+        ipam_options,
+        pools,
+        labels,
+    } = network;
     let name = net.object(scope);
     let mut groups = vec![words([
         "-c",
@@ -144,6 +155,27 @@ pub fn network(
         identity,
     ])];
     groups.extend(internal.then(|| words(["--internal"])));
+    groups.extend(driver.iter().map(|driver| words(["--driver", driver])));
+    groups.extend(pairs("--opt", driver_opts));
+    groups.extend(ipv6.filter(|is| *is).map(|_| words(["--ipv6"])));
+    groups.extend(
+        ipam_driver
+            .iter()
+            .map(|driver| words(["--ipam-driver", driver])),
+    );
+    groups.extend(pairs("--ipam-opt", ipam_options));
+    for pool in pools {
+        let Pool {
+            subnet,
+            gateway,
+            ip_range,
+            aux_addresses,
+        } = pool;
+        groups.extend(subnet.iter().map(|subnet| words(["--subnet", subnet])));
+        groups.extend(gateway.iter().map(|gateway| words(["--gateway", gateway])));
+        groups.extend(ip_range.iter().map(|range| words(["--ip-range", range])));
+        groups.extend(pairs("--aux-address", aux_addresses));
+    }
     groups.extend(label_options(&owned(labels, scope), identity));
     Ok(Unit::Network(NetworkUnit {
         description: escape::text(&format!("network {name}"))?,
@@ -159,14 +191,25 @@ pub fn volume(
     volume: &Volume,
     identity: &str,
 ) -> Result<Unit, EscapeError> {
-    let Volume { labels } = volume;
+    let Volume {
+        driver,
+        driver_opts,
+        labels,
+    } = volume;
     let mut groups = vec![words(["volume", "create"])];
+    groups.extend(driver.iter().map(|driver| words(["--driver", driver])));
+    groups.extend(pairs("--opt", driver_opts));
     groups.extend(label_options(&owned(labels, scope), identity));
     groups.push(words([name]));
     Ok(Unit::Volume(VolumeUnit {
         description: escape::text(&format!("volume {name}"))?,
         create: escape::command(Program::Docker, groups)?,
     }))
+}
+
+fn pairs(option: &str, pairs: &BTreeMap<String, String>) -> Vec<Vec<String>> {
+    let pair = |(name, value): (&String, &String)| words([option, &format!("{name}={value}")]);
+    pairs.iter().map(pair).collect()
 }
 
 /// Makes the target that wants these units.

@@ -7,6 +7,7 @@ mod error;
 mod escape;
 mod health;
 mod names;
+mod options;
 mod order;
 mod parts;
 mod render;

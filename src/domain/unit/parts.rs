@@ -50,6 +50,8 @@ pub enum Aspect {
     Labels,
     /// User, working directory, restart and stopping.
     Process,
+    /// What goes to the engine as it is.
+    Options,
     /// What it starts after.
     Dependencies,
 }
@@ -64,6 +66,7 @@ impl fmt::Display for Aspect {
             Self::Health => "health check",
             Self::Labels => "labels",
             Self::Process => "user, folder or restart policy",
+            Self::Options => "limits, privileges or other options",
             Self::Dependencies => "dependencies",
         })
     }

@@ -316,7 +316,10 @@ fn mounted_volumes(service: &Service) -> impl Iterator<Item = &VolumeName> {
         .iter()
         .filter_map(|mount| match &mount.source {
             MountSource::Volume(volume) => Some(volume),
-            MountSource::Anonymous | MountSource::Repository(_) | MountSource::HostPath(_) => None,
+            MountSource::Anonymous
+            | MountSource::Repository(_)
+            | MountSource::HostPath(_)
+            | MountSource::Memory { .. } => None,
         })
 }
 
@@ -340,6 +343,7 @@ fn parts(service: &Service, container: &Container) -> Parts {
         user,
         working_dir,
         stop_grace_period,
+        options,
         one_shot,
         test_only: _,
     } = service;
@@ -357,6 +361,7 @@ fn parts(service: &Service, container: &Container) -> Parts {
         (Aspect::Health, serde_json::json!(healthcheck)),
         (Aspect::Labels, serde_json::json!(labels)),
         (Aspect::Process, serde_json::json!(process)),
+        (Aspect::Options, serde_json::json!(options)),
         (Aspect::Dependencies, serde_json::json!((depends_on, links))),
     ];
     let hash =

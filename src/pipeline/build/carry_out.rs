@@ -146,6 +146,7 @@ impl Building<'_> {
             dockerfile: context.dockerfile.display().to_string(),
             args: &image.build.args,
             target: image.build.target.as_deref(),
+            labels: &image.build.labels,
             known_as: &known_as,
             no_cache: self.no_cache,
         };

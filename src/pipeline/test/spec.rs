@@ -60,6 +60,7 @@ pub(super) fn container(
         user: service.user.clone(),
         working_dir: service.working_dir.clone(),
         labels,
+        options: service.options.clone(),
         healthcheck: service.healthcheck.clone(),
         restart: if test.is_some() {
             Restart::No
@@ -74,6 +75,10 @@ pub(super) fn container(
                     MountSource::Volume(volume) => MountedFrom::Volume(names.volume(volume)),
                     MountSource::Anonymous => MountedFrom::Anonymous,
                     MountSource::HostPath(path) => MountedFrom::Host(path.display().to_string()),
+                    MountSource::Memory { size, mode } => MountedFrom::Memory {
+                        size: *size,
+                        mode: *mode,
+                    },
                     // Copied in, as the engine may be on another machine.
                     MountSource::Repository(_) => return None,
                 };
@@ -103,7 +108,10 @@ pub(super) fn volumes<'c>(
     mounts
         .filter_map(|mount| match &mount.source {
             MountSource::Volume(volume) => Some(volume),
-            MountSource::Anonymous | MountSource::Repository(_) | MountSource::HostPath(_) => None,
+            MountSource::Anonymous
+            | MountSource::Repository(_)
+            | MountSource::HostPath(_)
+            | MountSource::Memory { .. } => None,
         })
         .collect()
 }

@@ -30,7 +30,10 @@ impl Checkout {
         let paths: BTreeSet<&Path> = mounts
             .filter_map(|mount| match &mount.source {
                 MountSource::Repository(path) => Some(path.as_path()),
-                MountSource::Volume(_) | MountSource::Anonymous | MountSource::HostPath(_) => None,
+                MountSource::Volume(_)
+                | MountSource::Anonymous
+                | MountSource::HostPath(_)
+                | MountSource::Memory { .. } => None,
             })
             .collect();
         let mut assets = BTreeMap::new();

@@ -23,6 +23,8 @@ pub struct BuildSpec<'b> {
     pub args: &'b BTreeMap<String, String>,
     /// The stage to build, if not the last.
     pub target: Option<&'b str>,
+    /// Labels of the image.
+    pub labels: &'b BTreeMap<String, String>,
     /// Names in what the builder prints, and what a person knows them by.
     pub known_as: &'b BTreeMap<String, String>,
     /// Whether nothing of an earlier build may be used.
@@ -82,6 +84,7 @@ impl Engine {
             dockerfile: spec.dockerfile.clone(),
             buildargs: Some(args.collect()),
             target: spec.target.unwrap_or_default().to_owned(),
+            labels: Some(spec.labels.clone().into_iter().collect()),
             nocache: spec.no_cache,
             rm: true,
             forcerm: true,

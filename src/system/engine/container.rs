@@ -6,7 +6,7 @@ use bollard::body_try_stream;
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, Mount,
-    MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
+    MountTmpfsOptions, MountType, NetworkingConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions,
@@ -14,8 +14,8 @@ use bollard::query_parameters::{
 };
 use futures_util::TryStreamExt;
 
-use super::{Engine, EngineError};
-use crate::domain::cluster::{Healthcheck, HealthcheckCommand, Restart};
+use super::{Engine, EngineError, options};
+use crate::domain::cluster::{Healthcheck, HealthcheckCommand, Options, Restart};
 use crate::system::checkout::TarStream;
 
 /// A container that is to be made.
@@ -37,6 +37,8 @@ pub struct ContainerSpec {
     pub working_dir: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// What goes to the engine as it is.
+    pub options: Options,
     /// In place of the image's health check.
     pub healthcheck: Option<Healthcheck>,
     /// When the engine starts it again.
@@ -78,6 +80,13 @@ pub enum MountedFrom {
     Anonymous,
     /// A path of the engine's host.
     Host(String),
+    /// Memory.
+    Memory {
+        /// Its size in bytes.
+        size: Option<i64>,
+        /// Its permission bits.
+        mode: Option<u32>,
+    },
 }
 
 /// How a container is.
@@ -238,7 +247,13 @@ fn body(spec: ContainerSpec) -> ContainerCreateBody {
         links: Some(links.collect()),
         ..EndpointSettings::default()
     };
-    ContainerCreateBody {
+    let host = HostConfig {
+        network_mode: Some(spec.endpoint.network.clone()),
+        restart_policy: Some(restart(spec.restart)),
+        mounts: Some(spec.mounts.into_iter().map(mount).collect()),
+        ..HostConfig::default()
+    };
+    let body = ContainerCreateBody {
         image: Some(spec.image),
         cmd: spec.command,
         // An empty list would keep the image's; one empty word clears it.
@@ -254,30 +269,34 @@ fn body(spec: ContainerSpec) -> ContainerCreateBody {
         working_dir: spec.working_dir,
         labels: Some(spec.labels.into_iter().collect()),
         healthcheck: spec.healthcheck.map(health),
-        host_config: Some(HostConfig {
-            network_mode: Some(spec.endpoint.network.clone()),
-            restart_policy: Some(restart(spec.restart)),
-            mounts: Some(spec.mounts.into_iter().map(mount).collect()),
-            ..HostConfig::default()
-        }),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some([(spec.endpoint.network, endpoint)].into()),
         }),
         ..ContainerCreateBody::default()
-    }
+    };
+    options::applied(spec.options, body, host)
 }
 
 fn mount(mounted: Mounted) -> Mount {
-    let (typ, source) = match mounted.from {
-        MountedFrom::Volume(name) => (MountType::VOLUME, Some(name)),
-        MountedFrom::Anonymous => (MountType::VOLUME, None),
-        MountedFrom::Host(path) => (MountType::BIND, Some(path)),
+    let (typ, source, tmpfs_options) = match mounted.from {
+        MountedFrom::Volume(name) => (MountType::VOLUME, Some(name), None),
+        MountedFrom::Anonymous => (MountType::VOLUME, None, None),
+        MountedFrom::Host(path) => (MountType::BIND, Some(path), None),
+        MountedFrom::Memory { size, mode } => {
+            let options = MountTmpfsOptions {
+                size_bytes: size,
+                mode: mode.map(i64::from),
+                ..MountTmpfsOptions::default()
+            };
+            (MountType::TMPFS, None, Some(options))
+        }
     };
     Mount {
         typ: Some(typ),
         source,
         target: Some(mounted.target),
         read_only: Some(mounted.read_only),
+        tmpfs_options,
         ..Mount::default()
     }
 }

@@ -12,6 +12,7 @@ mod image;
 mod leftover;
 mod logs;
 mod network;
+mod options;
 mod owner;
 mod progress;
 

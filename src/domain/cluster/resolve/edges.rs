@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::service::shared;
 use super::{Resolver, circle::circle};
 use crate::domain::cluster::{Service, Source, Tags};
 use crate::domain::definition::{At, Problem, Reading};
@@ -124,12 +125,14 @@ pub fn edge<'a>(reading: &'a Reading, from: &str, to: &str) -> Option<&'a At> {
         .as_ref()
         .and_then(|all| all.value.0.0.get(to))
         .map(|named| &named.key);
-    let links = service.links.iter().flat_map(|links| &links.value);
+    let links = service.links.iter().flat_map(|links| &links.value.0);
     let link = links
         .into_iter()
         .find(|link| link.value.service == to)
         .map(|link| &link.at);
+    let shares = shared(service).find(|(name, _)| *name == to);
     waits
         .or(link)
+        .or(shares.map(|(_, at)| at))
         .or_else(|| service.build.as_ref().map(|build| &build.at))
 }

@@ -54,8 +54,9 @@ impl Resolver<'_> {
         self.same_images(entry, reading, base, &all);
         let services = self.placed(name, reading, all);
         let names = Names::of(reading);
-        let place = self.places(&names, &services, hosts.len(), place.as_ref());
+        let place = self.places(reading, &services, hosts.len(), place.as_ref());
         let probes = self.probes(&names, &services, probes.as_ref());
+        self.honoured_by(driver, reading, &services);
         self.host_ports(reading, &services);
         self.host_binds(reading, &services);
         let rollout = rollout.as_ref().map(|rollout| &rollout.value);

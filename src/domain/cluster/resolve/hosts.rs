@@ -71,12 +71,7 @@ impl Resolver<'_> {
                         "for a file that is only read, add `:ro`: it is carried to the hosts",
                     ));
                 }
-                if mount
-                    .value
-                    .source
-                    .as_ref()
-                    .is_some_and(|source| source.starts_with('~'))
-                {
+                if mount.value.home {
                     let message = format!(
                         "service `{name}` mounts a path of this machine's home, which hosts do not have"
                     );
@@ -114,5 +109,5 @@ fn ports_at<'a>(reading: &'a Reading, service: &ServiceName, number: u16) -> Opt
             .published
             .is_some_and(|(first, last)| (first..=last).contains(&number))
     };
-    ports.iter().find(holds).map(|port| &port.at)
+    ports.0.iter().find(holds).map(|port| &port.at)
 }

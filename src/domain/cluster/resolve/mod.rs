@@ -6,27 +6,32 @@
 mod circle;
 mod edges;
 mod environment;
+mod files;
 mod hosts;
 mod mounts;
 mod names;
+mod options;
 mod place;
 #[cfg(test)]
 mod properties;
 mod rollout;
 mod service;
 mod source;
+mod support;
 #[cfg(test)]
 mod tests;
 mod tests_of;
 mod variables;
 
+pub use support::{Judged, SUPPORT, Support};
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::names::Names;
-use super::{Cluster, Network, Service, Volume};
+use super::{Cluster, Network, Pool, Service, Volume};
 use crate::domain::definition::compose;
 use crate::domain::definition::{
-    At, Definition, Mapping, Place, Problem, Problems, Reading, Severity, sorted,
+    At, Definition, Mapping, Options, Place, Problem, Problems, Reading, Severity, Spanned, sorted,
 };
 use crate::domain::name::{ClusterName, NetworkName, ServiceName, VolumeName};
 
@@ -58,17 +63,15 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     if let Some(problems) = Problems::of(definition.problems.clone()).filter(|_| many) {
         return Err(problems);
     }
-    let mut resolver = Resolver {
-        definition,
-        surroundings,
-        problems: definition.problems.clone(),
-    };
+    let mut resolver = Resolver::new(definition, surroundings);
     let name = resolver.cluster_name();
     let services = resolver.services(&definition.base);
     let compose = &definition.base.compose;
     let networks = resolver.networks(&definition.base);
     let volumes = resolver.volumes(compose.volumes.as_ref().map(|volumes| &volumes.value));
+    resolver.files(compose);
     let tests = resolver.tests(&services);
+    resolver.honoured_in_tests(&definition.base, &services, &tests);
     let environments = resolver.environments(&services);
     let problems = resolver.problems;
     if let Some(problems) = Problems::of(problems.clone()) {
@@ -88,14 +91,56 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     })
 }
 
+/// Checks a definition as its format has it, whatever longshore can do with it: what names what, what excludes what.
+/// Returns the project's name and warnings.
+///
+/// # Errors
+///
+/// Everything that is wrong with it, warnings included.
+pub fn consistent(
+    definition: &Definition,
+    surroundings: &Surroundings,
+) -> Result<(ClusterName, Vec<Problem>), Problems> {
+    let mut resolver = Resolver::new(definition, surroundings);
+    resolver.lenient = true;
+    let name = resolver.cluster_name();
+    resolver.services(&definition.base);
+    resolver.networks(&definition.base);
+    let compose = &definition.base.compose;
+    resolver.volumes(compose.volumes.as_ref().map(|volumes| &volumes.value));
+    resolver.files(compose);
+    if let Some(problems) = Problems::of(resolver.problems.clone()) {
+        return Err(problems);
+    }
+    let name = name.expect("a cluster without a valid name has a problem");
+    Ok((name, sorted(resolver.problems)))
+}
+
 /// What all parts of resolving share.
 struct Resolver<'a> {
     definition: &'a Definition,
     surroundings: &'a Surroundings,
     problems: Vec<Problem>,
+    /// Whether what the format allows is enough.
+    lenient: bool,
 }
 
-impl Resolver<'_> {
+impl<'a> Resolver<'a> {
+    fn new(definition: &'a Definition, surroundings: &'a Surroundings) -> Self {
+        Self {
+            definition,
+            surroundings,
+            problems: definition.problems.clone(),
+            lenient: false,
+        }
+    }
+
+    /// Tells what the format allows and longshore does not.
+    fn refuse(&mut self, problem: Problem) {
+        if !self.lenient {
+            self.tell(problem);
+        }
+    }
     fn tell(&mut self, problem: Problem) {
         // Nobody repairs more at once, and a file of ten megabytes could hold hundreds of thousands.
         if self.problems.len() < Problems::MOST {
@@ -120,34 +165,30 @@ impl Resolver<'_> {
     }
 
     fn cluster_name(&mut self) -> Option<ClusterName> {
-        let settings = self.definition.settings.as_ref();
-        let own = settings.and_then(|settings| settings.name.as_ref());
-        let written = own.or(self.definition.base.compose.name.as_ref());
-        if let Some(written) = written {
-            return self.name(&written.value, &written.at);
-        }
-        let folder =
-            crate::domain::definition::join(&self.surroundings.directory, &self.definition.folder);
-        let last = folder.rsplit('/').next().unwrap_or_default().to_lowercase();
-        // As Compose makes a project's name of its folder's.
-        let kept: String = last
-            .chars()
-            .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c))
-            .take(63)
-            .collect();
-        let name = kept.trim_start_matches(['_', '-']).parse();
-        if name.is_err() {
-            let message = format!("the folder's name, `{last}`, gives no name for the cluster");
-            let place = self.definition.base.compose.services.as_ref();
-            let problem =
-                Problem::error("bad-name", message).help("add a line such as `name: shop`");
-            let problem = match place {
-                Some(services) => problem.at(&services.at, ""),
-                None => problem,
+        if let Some(name) = &self.definition.name {
+            let error = match name.text.parse() {
+                Ok(name) => return Some(name),
+                Err(error) => error,
             };
-            self.tell(problem);
+            let crate::domain::name::NameError { what, rule, .. } = error;
+            let problem = Problem::error("bad-name", format!("`{}` is no {what}", name.text));
+            let help = "name the cluster: a line such as `name: shop` in longshore.yaml";
+            self.tell(match &name.at {
+                Some(at) => problem.at(at, format!("expected {rule}")),
+                None => problem.help(help),
+            });
+            return None;
         }
-        name.ok()
+        let problem = Problem::error(
+            "bad-name",
+            "the folder's name gives no name for the cluster",
+        );
+        let problem = problem.help("add a line such as `name: shop`");
+        self.tell(match &self.definition.base.compose.services {
+            Some(services) => problem.at(&services.at, ""),
+            None => problem,
+        });
+        None
     }
 
     /// Resolves the services of one reading, and what holds between them.
@@ -186,7 +227,7 @@ impl Resolver<'_> {
             (None, Some(name)) => problem.place(Place::file(name.at.place.path()), ""),
             (None, None) => problem,
         };
-        self.tell(problem.help("add `services:` with at least one service"));
+        self.refuse(problem.help("add `services:` with at least one service"));
     }
 
     fn networks(&mut self, reading: &Reading) -> BTreeMap<NetworkName, Network> {
@@ -195,21 +236,41 @@ impl Resolver<'_> {
         for (name, network) in written.into_iter().flat_map(|networks| &networks.value.0) {
             let parsed = self.name::<NetworkName>(name, &network.key);
             let compose::Network {
+                name: _,
                 driver,
+                driver_opts,
+                external,
                 internal,
+                attachable: _,
+                enable_ipv4: _,
+                enable_ipv6,
+                ipam,
                 labels,
             } = &network.value;
-            if let Some(driver) = driver.as_ref().filter(|driver| driver.value != "bridge") {
-                let message = format!("network driver `{}` is not known", driver.value);
-                self.tell(
-                    Problem::error("invalid-value", message).at(&driver.at, "expected `bridge`"),
-                );
-            }
-            let internal = internal.as_ref().is_some_and(|internal| internal.value);
-            let labels = self.labels(labels.as_ref());
-            networks.extend(parsed.map(|name| (name, Network { internal, labels })));
+            self.one_name(external.as_ref(), network.value.name.as_ref());
+            let ipam = ipam.as_ref().map(|ipam| &ipam.value);
+            let options = |options: &Option<Spanned<Options>>| {
+                let options = options.as_ref().map(|options| options.value.0.clone());
+                options.unwrap_or_default()
+            };
+            let resolved = Network {
+                internal: internal.as_ref().is_some_and(|internal| internal.value),
+                driver: driver.as_ref().map(|driver| driver.value.clone()),
+                driver_opts: options(driver_opts),
+                ipv6: enable_ipv6.as_ref().map(|flag| flag.value.0),
+                ipam_driver: ipam.and_then(|ipam| Some(ipam.driver.as_ref()?.value.clone())),
+                ipam_options: ipam.map(|ipam| options(&ipam.options)).unwrap_or_default(),
+                pools: ipam
+                    .and_then(|ipam| ipam.config.as_ref())
+                    .into_iter()
+                    .flat_map(|pools| &pools.value)
+                    .map(|pool| pool_of(&pool.value))
+                    .collect(),
+                labels: self.labels(labels.as_ref()),
+            };
+            networks.extend(parsed.map(|name| (name, resolved)));
         }
-        if Names::of(reading).explicit_default {
+        if Names::of(reading).default {
             let default = "default".parse::<NetworkName>();
             let default = default.expect("`default` is a network name");
             networks.entry(default).or_default();
@@ -224,15 +285,30 @@ impl Resolver<'_> {
         let mut volumes = BTreeMap::new();
         for (name, volume) in written.into_iter().flat_map(|volumes| &volumes.0) {
             let parsed = self.name::<VolumeName>(name, &volume.key);
-            let compose::Volume { driver, labels } = &volume.value;
-            if let Some(driver) = driver.as_ref().filter(|driver| driver.value != "local") {
-                let message = format!("volume driver `{}` is not known", driver.value);
-                self.tell(
-                    Problem::error("invalid-value", message).at(&driver.at, "expected `local`"),
-                );
-            }
-            let labels = self.labels(labels.as_ref());
-            volumes.extend(parsed.map(|name| (name, Volume { labels })));
+            let compose::Volume {
+                name: own_name,
+                driver,
+                driver_opts,
+                external,
+                labels,
+            } = &volume.value;
+            self.one_name(external.as_ref(), own_name.as_ref());
+            let others = [
+                ("driver", driver.as_ref().map(|driver| &driver.at)),
+                (
+                    "driver_opts",
+                    driver_opts.as_ref().map(|options| &options.at),
+                ),
+                ("labels", labels.as_ref().map(|labels| &labels.at)),
+            ];
+            self.external_alone(external.as_ref(), &others);
+            let options = driver_opts.as_ref().map(|options| options.value.0.clone());
+            let resolved = Volume {
+                driver: driver.as_ref().map(|driver| driver.value.clone()),
+                driver_opts: options.unwrap_or_default(),
+                labels: self.labels(labels.as_ref()),
+            };
+            volumes.extend(parsed.map(|name| (name, resolved)));
         }
         volumes
     }
@@ -248,5 +324,24 @@ impl Resolver<'_> {
         for (name, service) in services {
             service.one_shot |= awaited.contains(name);
         }
+    }
+}
+
+fn pool_of(written: &compose::Pool) -> Pool {
+    let compose::Pool {
+        subnet,
+        gateway,
+        ip_range,
+        aux_addresses,
+    } = written;
+    let text = |text: &Option<Spanned<String>>| text.as_ref().map(|text| text.value.clone());
+    let addresses = aux_addresses
+        .as_ref()
+        .map(|addresses| addresses.value.0.clone());
+    Pool {
+        subnet: text(subnet),
+        gateway: text(gateway),
+        ip_range: text(ip_range),
+        aux_addresses: addresses.unwrap_or_default(),
     }
 }

@@ -3,30 +3,30 @@
 use std::collections::BTreeSet;
 
 use super::Resolver;
-use crate::domain::definition::{At, Problem, Reading};
+use crate::domain::definition::{At, Problem, Reading, compose};
 
 /// The names that a reading declares.
 pub struct Names<'a> {
     pub services: BTreeSet<&'a str>,
     pub networks: BTreeSet<&'a str>,
     pub volumes: BTreeSet<&'a str>,
-    /// Whether the network `default` is named somewhere. Then it is a network like others, and whoever names none joins
-    /// it; otherwise it stays the implicit one.
-    pub explicit_default: bool,
+    /// Whether the network `default` is there: somebody declares it, names it, or names no network at all.
+    pub default: bool,
 }
 
 impl<'a> Names<'a> {
     pub fn of(reading: &'a Reading) -> Self {
         let compose = &reading.compose;
         let services = compose.services.iter().flat_map(|all| &all.value.0);
-        let joined = services
-            .clone()
-            .filter_map(|(_, service)| service.value.networks.as_ref());
-        let joined = joined.flat_map(|networks| networks.value.0.0.keys());
+        let joins = |service: &compose::Service| match &service.networks {
+            Some(joined) if !joined.value.0.0.is_empty() => {
+                joined.value.0.0.contains_key("default")
+            }
+            Some(_) | None => service.network_mode.is_none(),
+        };
+        let default = services.clone().any(|(_, service)| joins(&service.value));
         let keys = compose.networks.iter().flat_map(|all| all.value.0.keys());
         let mut networks: BTreeSet<&str> = keys.map(String::as_str).collect();
-        let explicit_default =
-            networks.contains("default") || joined.clone().any(|name| name == "default");
         networks.insert("default");
         Self {
             services: services.map(|(name, _)| name.as_str()).collect(),
@@ -37,7 +37,7 @@ impl<'a> Names<'a> {
                 .flat_map(|all| all.value.0.keys())
                 .map(String::as_str)
                 .collect(),
-            explicit_default,
+            default,
         }
     }
 }

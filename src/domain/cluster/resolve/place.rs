@@ -6,21 +6,31 @@ use super::Resolver;
 use super::environment::Services;
 use super::names::Names;
 use crate::domain::cluster::{Mount, MountSource, Place, Placement, Port, Service};
+use crate::domain::definition::compose::{self, DeployMode};
 use crate::domain::definition::settings;
-use crate::domain::definition::{At, Mapping, Problem, Spanned};
+use crate::domain::definition::{At, Mapping, Problem, Reading, Spanned};
 use crate::domain::name::ServiceName;
 
 impl Resolver<'_> {
     pub(super) fn places(
         &mut self,
-        names: &Names<'_>,
+        reading: &Reading,
         services: &Services,
         hosts: usize,
         written: Option<&Spanned<Mapping<settings::PlaceEntry>>>,
     ) -> BTreeMap<ServiceName, Place> {
+        let names = Names::of(reading);
         let mut places = BTreeMap::new();
+        for (name, service) in services {
+            if let Some((placement, at)) = said(reading, name)
+                && written.is_none_or(|entries| !entries.value.0.contains_key(name.as_str()))
+            {
+                self.countable((name, service), placement, hosts, at);
+                places.insert(name.clone(), Place { placement });
+            }
+        }
         for (name, entry) in written.into_iter().flat_map(|entries| &entries.value.0) {
-            let Some((name, service)) = self.placed_service(names, services, name, &entry.key)
+            let Some((name, service)) = self.placed_service(&names, services, name, &entry.key)
             else {
                 continue;
             };
@@ -112,4 +122,25 @@ impl Resolver<'_> {
         }
         found.map(|(name, service)| (name.clone(), service))
     }
+}
+
+/// Returns how many instances the definition itself says there are (`scale`, `deploy`), and where.
+fn said<'a>(reading: &'a Reading, name: &ServiceName) -> Option<(Placement, &'a At)> {
+    let services = reading.compose.services.as_ref()?;
+    let compose::Service { scale, deploy, .. } = &services.value.0.get(name.as_str())?.value;
+    if let Some(mode) = deploy
+        .as_ref()
+        .and_then(|deploy| deploy.value.mode.as_ref())
+        && matches!(mode.value, DeployMode::Global | DeployMode::GlobalJob)
+    {
+        return Some((Placement::Global, &mode.at));
+    }
+    let replicas = deploy
+        .as_ref()
+        .and_then(|deploy| deploy.value.replicas.as_ref());
+    let count = scale.as_ref().or(replicas)?;
+    let number = u16::try_from(count.value.0.0)
+        .ok()
+        .filter(|number| *number != 1)?;
+    Some((Placement::Count(number), &count.at))
 }

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::tests::of;
+use super::tests::{normal, of};
 use crate::domain::cluster::{Cluster, escaped};
 use crate::domain::failure::Explain;
 
@@ -145,8 +145,10 @@ proptest! {
         let [compose, settings, dockerfile, env] = &texts;
         match of(&files(compose, settings, dockerfile, env), &[]) {
             Ok(resolved) => {
-                let written = escaped(resolved.cluster.written(std::path::Path::new("app")));
-                prop_assert!(serde_yaml::to_string(&written).is_ok());
+                let written = escaped(normal(&files(compose, settings, dockerfile, env)));
+                let again = serde_yaml::to_string(&written).unwrap();
+                let again = of(&files(&again, settings, dockerfile, env), &[]);
+                prop_assert_eq!(again.unwrap().cluster.services, resolved.cluster.services);
             }
             Err(problems) => {
                 let report = problems.report(false).unwrap();
@@ -158,8 +160,9 @@ proptest! {
 
     #[test]
     fn the_order_of_keys_never_matters(turns in vec(0..8usize, 40)) {
-        let written = escaped(good(COMPOSE).written(std::path::Path::new("app")));
+        let written = escaped(normal(&files(COMPOSE, SETTINGS, DOCKERFILE, ENV)));
         let text = turned(&written, &mut turns.into_iter());
         prop_assert_eq!(good(&text), good(&written.to_string()));
+        prop_assert_eq!(good(&text).services, good(COMPOSE).services);
     }
 }

@@ -8,15 +8,13 @@ use crate::domain::cluster::{
     Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Port, Protocol, Restart, Service,
 };
 use crate::domain::definition::compose::{self, Test, Transport, Wait};
-use crate::domain::definition::{At, Named, Pairs, Problem, Reading, Spanned};
+use crate::domain::definition::{At, Context, Labels, Named, Problem, Reading, Spanned};
 use crate::domain::name::{Alias, NetworkName, ServiceName};
 
 /// The label that makes a service run to its end.
 const ONE_SHOT: &str = "dev.longshore.one-shot";
 /// The label that makes a service a test.
 pub const TEST: &str = "dev.longshore.test";
-/// The most ports of a service: enough for the ranges that voice and video use.
-const MOST_PORTS: usize = 20_000;
 /// Names that make a service a test where no `tests:` are written.
 const TEST_NAMES: &[&str] = &["test", "tests", "sut", "subject"];
 
@@ -29,100 +27,170 @@ impl Resolver<'_> {
         name: &str,
         written: &Named<compose::Service>,
     ) -> Option<Service> {
-        // Every key has to be taken into account here: one that is added to the definition fails to compile.
-        let compose::Service {
-            build,
-            image,
-            command,
-            entrypoint,
-            environment,
-            env_file,
-            ports,
-            expose,
-            volumes,
-            networks,
-            links,
-            depends_on,
-            healthcheck,
-            restart,
-            profiles,
-            labels,
-            user,
-            working_dir,
-            stop_grace_period,
-        } = &written.value;
-        let source = self.source(reading, written, build.as_ref(), image.as_ref());
-        self.countable_ports(ports.as_ref(), expose.as_ref());
-        let labels = self.labels(labels.as_ref());
-        let profiles: BTreeSet<String> =
-            all(profiles).map(|profile| profile.value.clone()).collect();
+        let service = &written.value;
+        let source = self.source(
+            reading,
+            written,
+            service.build.as_ref(),
+            service.image.as_ref(),
+        );
+        self.agreeing(reading, service);
+        let labels = self.labels_of(service);
+        let profiles = service.profiles.iter().flat_map(|all| &all.value.0);
+        let profiles: BTreeSet<String> = profiles.map(|profile| profile.value.clone()).collect();
         let test_only = self.test_only(name, &profiles, &labels);
-        let links = self.links(names, name, links.as_ref());
-        let depends_on = self.dependencies(names, name, depends_on.as_ref(), &links);
+        let links = self.links(names, name, service.links.as_ref());
+        let depends_on = self.dependencies(names, name, service, &links);
+        let ports = service.ports.iter().flat_map(|ports| &ports.value.0);
+        let expose = service.expose.iter().flat_map(|ports| &ports.value.0);
         Some(Service {
-            command: command.as_ref().map(|command| command.value.0.clone()),
-            entrypoint: entrypoint
+            command: service
+                .command
+                .as_ref()
+                .map(|command| command.value.0.clone()),
+            entrypoint: service
+                .entrypoint
                 .as_ref()
                 .map(|entrypoint| entrypoint.value.0.clone()),
-            environment: self.environment_of(reading, environment.as_ref(), env_file.as_ref()),
-            ports: all(ports).flat_map(|port| each_port(&port.value)).collect(),
-            expose: all(expose)
+            environment: self.environment_of(reading, service),
+            ports: ports.map(|port| self.port(port)).collect(),
+            expose: expose
                 .flat_map(|expose| each_exposed(&expose.value))
-                .take(MOST_PORTS)
                 .collect(),
-            mounts: self.mounts(reading, names, volumes.as_ref()),
-            networks: self.joined(names, networks.as_ref()),
+            mounts: self.mounts(names, service.volumes.as_ref()),
+            networks: self.joined(names, service),
             links,
             depends_on,
-            healthcheck: healthcheck.as_ref().map(|check| health(&check.value)),
-            restart: restart
+            healthcheck: service
+                .healthcheck
                 .as_ref()
-                .map(|restart| policy(restart.value))
-                .unwrap_or_default(),
+                .map(|check| health(&check.value)),
+            restart: policy(service),
             profiles,
             one_shot: self.flag(&labels, ONE_SHOT, written).unwrap_or_default(),
             test_only,
             labels,
-            user: user.as_ref().map(|user| user.value.clone()),
-            working_dir: working_dir.as_ref().map(|folder| folder.value.clone()),
-            stop_grace_period: stop_grace_period.as_ref().map(|period| period.value.0),
+            user: service.user.as_ref().map(|user| user.value.clone()),
+            working_dir: service
+                .working_dir
+                .as_ref()
+                .map(|folder| folder.value.clone()),
+            stop_grace_period: service
+                .stop_grace_period
+                .as_ref()
+                .map(|period| period.value.0),
+            options: self.options(service),
             source: source?,
         })
     }
 
-    /// Each port of a range becomes a value of its own, so there cannot be any number of them.
-    fn countable_ports(
-        &mut self,
-        ports: Option<&Spanned<Vec<Spanned<compose::Port>>>>,
-        expose: Option<&Spanned<Vec<Spanned<compose::Expose>>>>,
-    ) {
-        let length = |(first, last): (u16, u16)| usize::from(last - first) + 1;
-        let published = ports.into_iter().flat_map(|ports| &ports.value);
-        let exposed = expose.into_iter().flat_map(|ports| &ports.value);
-        let published: usize = published.map(|port| length(port.value.target)).sum();
-        let exposed: usize = exposed.map(|port| length(port.value.ports)).sum();
-        let at = ports
-            .map(|ports| &ports.at)
-            .or(expose.map(|ports| &ports.at));
-        if let Some(at) = at.filter(|_| published + exposed > MOST_PORTS) {
-            let message = format!("the service has more than {MOST_PORTS} ports");
-            self.tell(Problem::error("too-large", message).at(at, "too many"));
-        }
-    }
-
     /// Reads labels. One without a value is empty, as in Compose; ours are checked.
-    pub fn labels(&mut self, written: Option<&Spanned<Pairs>>) -> BTreeMap<String, String> {
-        let pairs = written.into_iter().flat_map(|pairs| &pairs.value.0);
+    pub fn labels(&mut self, written: Option<&Spanned<Labels>>) -> BTreeMap<String, String> {
+        let pairs = written.into_iter().flat_map(|pairs| &pairs.value.0.0);
         let mut labels = BTreeMap::new();
         for (name, pair) in pairs {
             if name.starts_with("dev.longshore.") && ![ONE_SHOT, TEST].contains(&name.as_str()) {
                 let message = format!("label `{name}` means nothing");
                 let problem = Problem::error("unknown-label", message).at(&pair.at, "not known");
-                self.tell(problem.did_you_mean(name, [ONE_SHOT, TEST]));
+                self.refuse(problem.did_you_mean(name, [ONE_SHOT, TEST]));
             }
             labels.insert(name.clone(), pair.value.clone().unwrap_or_default());
         }
         labels
+    }
+
+    /// Reads labels and the files that hold some.
+    fn labels_of(&mut self, service: &compose::Service) -> BTreeMap<String, String> {
+        self.labels(service.labels.as_ref());
+        let mut problems = Vec::new();
+        let labels = self.definition.labels(service, &mut problems);
+        problems.into_iter().for_each(|problem| self.tell(problem));
+        labels
+    }
+
+    /// Checks what of a service has to fit together.
+    fn agreeing(&mut self, reading: &Reading, service: &compose::Service) {
+        let compose::Service {
+            build,
+            scale,
+            deploy,
+            container_name,
+            platform,
+            ..
+        } = service;
+        let replicas = deploy
+            .as_ref()
+            .and_then(|deploy| deploy.value.replicas.as_ref());
+        if let (Some(scale), Some(replicas)) = (scale, replicas)
+            && scale.value != replicas.value
+        {
+            self.disagree("scale", &scale.at, "deploy.replicas", &replicas.at);
+        }
+        if let Some(count) = scale
+            .as_ref()
+            .or(replicas)
+            .filter(|count| count.value.0.0 > 1)
+            && let Some(name) = container_name
+        {
+            let message = "several containers cannot have one name";
+            let problem = Problem::error("conflict", message)
+                .at(&name.at, "one name")
+                .at(&count.at, "several containers");
+            self.tell(problem.help("remove `container_name`"));
+        }
+        let Some(build) = build.as_ref().map(|build| &build.value) else {
+            return;
+        };
+        let platforms = build.platforms.iter().flat_map(|all| &all.value.0);
+        if let (Some(platform), Some(all)) = (platform, &build.platforms)
+            && !platforms.clone().any(|one| one.value == platform.value)
+        {
+            let message = format!(
+                "`build.platforms` lacks the service's own, `{}`",
+                platform.value
+            );
+            let problem = Problem::error("conflict", message)
+                .at(&all.at, "not among these")
+                .at(&platform.at, "it runs on this");
+            self.tell(problem.help("add it"));
+        }
+        let contexts = build
+            .additional_contexts
+            .iter()
+            .flat_map(|all| &all.value.0);
+        for context in contexts.map(|(_, context)| context) {
+            let Context::Other(text) = &context.value else {
+                continue;
+            };
+            let Some(name) = text.strip_prefix("service:") else {
+                continue;
+            };
+            let services = reading.compose.services.as_ref();
+            let other = services.and_then(|services| services.value.0.get(name));
+            if self.known_service(&Names::of(reading), name, &context.at)
+                && other.is_some_and(|other| other.value.build.is_none())
+            {
+                let message =
+                    format!("service `{name}` is not built, so there is no image to build on");
+                let problem = Problem::error("not-built", message).at(&context.at, "named here");
+                self.tell(problem.help("name its image: `docker-image://…`"));
+            }
+        }
+    }
+
+    /// Takes a port. Of a range that the engine would choose from it is the first one: the same at every deployment.
+    fn port(&mut self, written: &Spanned<compose::Port>) -> Port {
+        let port = &written.value;
+        if let Some((first, last)) = port.published.filter(|(first, last)| first != last) {
+            let message = format!("of the ports {first}-{last} the first one is published");
+            self.refuse(Problem::warning("without-effect", message).at(&written.at, ""));
+        }
+        Port {
+            address: port.address,
+            published: port.published.map(|(first, _)| first),
+            target: port.target,
+            protocol: protocol(port.protocol),
+        }
     }
 
     fn flag(
@@ -137,9 +205,9 @@ impl Resolver<'_> {
             other => {
                 let message = format!("label `{name}` is `{other}`");
                 let labels = written.value.labels.as_ref();
-                let pair = labels.and_then(|labels| labels.value.0.get(name));
+                let pair = labels.and_then(|labels| labels.value.0.0.get(name));
                 let at = pair.map_or(&written.key, |pair| &pair.at);
-                self.tell(
+                self.refuse(
                     Problem::error("invalid-value", message).at(at, "expected `true` or `false`"),
                 );
                 None
@@ -163,21 +231,34 @@ impl Resolver<'_> {
     fn joined(
         &mut self,
         names: &Names<'_>,
-        written: Option<&Spanned<compose::Networks>>,
+        service: &compose::Service,
     ) -> BTreeMap<NetworkName, BTreeSet<Alias>> {
         let mut networks = BTreeMap::new();
+        let written = service.networks.as_ref();
+        if let (Some(mode), Some(written)) = (&service.network_mode, written)
+            && !written.value.0.0.is_empty()
+        {
+            let message = "`network_mode` and `networks` exclude each other";
+            let problem = Problem::error("conflict", message)
+                .at(&written.at, "networks here")
+                .at(&mode.at, "none of them by this");
+            self.tell(problem.help("remove one of them"));
+        }
+        // Others know a container by the name that its definition gives it.
+        let own = service.container_name.as_ref();
         for (name, attachment) in written.into_iter().flat_map(|networks| &networks.value.0.0) {
             if !self.known_network(names, name, &attachment.key) {
                 continue;
             }
             let mut aliases = BTreeSet::new();
-            for alias in all(&attachment.value.aliases) {
+            let written = attachment.value.aliases.iter().flat_map(|all| &all.value.0);
+            for alias in written.chain(own) {
                 aliases.extend(self.name::<Alias>(&alias.value, &alias.at));
             }
             let name = self.name::<NetworkName>(name, &attachment.key);
             networks.extend(name.map(|name| (name, aliases)));
         }
-        if networks.is_empty() && names.explicit_default {
+        if networks.is_empty() && service.network_mode.is_none() {
             let default = "default".parse().expect("`default` is a network name");
             networks.insert(default, BTreeSet::new());
         }
@@ -188,11 +269,15 @@ impl Resolver<'_> {
         &mut self,
         names: &Names<'_>,
         own: &str,
-        written: Option<&Spanned<Vec<Spanned<compose::Link>>>>,
+        written: Option<&Spanned<compose::Links>>,
     ) -> Vec<Link> {
         let mut links = Vec::new();
-        for link in written.into_iter().flat_map(|links| &links.value) {
-            let compose::Link { service, alias } = &link.value;
+        for link in written.into_iter().flat_map(|links| &links.value.0) {
+            let compose::Link {
+                service,
+                alias,
+                text: _,
+            } = &link.value;
             if !self.known_service(names, service, &link.at) || self.itself(own, service, &link.at)
             {
                 continue;
@@ -212,26 +297,35 @@ impl Resolver<'_> {
         &mut self,
         names: &Names<'_>,
         own: &str,
-        written: Option<&Spanned<compose::Dependencies>>,
+        service: &compose::Service,
         links: &[Link],
     ) -> BTreeMap<ServiceName, Dependency> {
-        let started = Dependency {
+        let written = service.depends_on.as_ref();
+        // As Compose has it: who is linked to another or sees what it sees is restarted with it.
+        let started = |restart| Dependency {
             condition: Condition::Started,
-            restart: false,
+            restart,
             required: true,
         };
-        let linked = links.iter().map(|link| (link.service.clone(), started));
+        let linked = links
+            .iter()
+            .map(|link| (link.service.clone(), started(true)));
         let mut dependencies: BTreeMap<_, _> = linked.collect();
+        let volumes = service.volumes_from.as_ref();
+        for (named, at) in shared(service) {
+            let restart = !volumes.is_some_and(|volumes| volumes.at.place.contains(&at.place));
+            if self.known_service(names, named, at) && !self.itself(own, named, at) {
+                let name = named.parse::<ServiceName>().ok();
+                dependencies.extend(name.map(|name| (name, started(restart))));
+            }
+        }
         for (name, dependency) in written.into_iter().flat_map(|all| &all.value.0.0) {
             let compose::Dependency {
                 condition,
                 restart,
                 required,
             } = &dependency.value;
-            let required = required.as_ref().is_none_or(|flag| flag.value);
-            if !names.services.contains(name.as_str()) && !required {
-                continue;
-            }
+            let required = required.as_ref().is_none_or(|flag| flag.value.0);
             if !self.known_service(names, name, &dependency.key)
                 || self.itself(own, name, &dependency.key)
             {
@@ -270,9 +364,28 @@ impl Resolver<'_> {
     }
 }
 
-/// Returns the items of a list that may not be written.
-pub fn all<T>(list: &Option<Spanned<Vec<Spanned<T>>>>) -> impl Iterator<Item = &Spanned<T>> {
-    list.iter().flat_map(|list| &list.value)
+/// Returns the services whose network, processes or volumes one shares, and where that is said.
+pub fn shared(service: &compose::Service) -> impl Iterator<Item = (&str, &At)> {
+    let compose::Service {
+        network_mode,
+        ipc,
+        pid,
+        uts,
+        volumes_from,
+        ..
+    } = service;
+    let namespaces = [network_mode, ipc, pid, uts].into_iter().flatten();
+    let namespaces = namespaces.filter_map(|one| Some((one.value.service()?, &one.at)));
+    let volumes = volumes_from.iter().flat_map(|all| &all.value.0);
+    let volumes = volumes.filter(|from| !from.value.starts_with("container:"));
+    let volumes = volumes.map(|from| {
+        let name = from
+            .value
+            .split_once(':')
+            .map_or(&*from.value, |(name, _)| name);
+        (name, &from.at)
+    });
+    namespaces.chain(volumes)
 }
 
 fn protocol(transport: Transport) -> Protocol {
@@ -283,26 +396,40 @@ fn protocol(transport: Transport) -> Protocol {
     }
 }
 
-fn each_port(port: &compose::Port) -> impl Iterator<Item = Port> + '_ {
-    port.each().map(|(published, target)| Port {
-        address: port.address,
-        published,
-        target,
-        protocol: protocol(port.protocol),
-    })
-}
-
 fn each_exposed(expose: &compose::Expose) -> impl Iterator<Item = (u16, Protocol)> + '_ {
     let protocol = protocol(expose.protocol);
     (expose.ports.0..=expose.ports.1).map(move |port| (port, protocol))
 }
 
-fn policy(restart: compose::Restart) -> Restart {
-    match restart {
-        compose::Restart::No => Restart::No,
-        compose::Restart::Always => Restart::Always,
-        compose::Restart::UnlessStopped => Restart::UnlessStopped,
-        compose::Restart::OnFailure(retries) => Restart::OnFailure { retries },
+/// Returns when a container is started again: `restart` says it, else `deploy.restart_policy`.
+fn policy(service: &compose::Service) -> Restart {
+    if let Some(restart) = &service.restart {
+        return match restart.value {
+            compose::Restart::No => Restart::No,
+            compose::Restart::Always => Restart::Always,
+            compose::Restart::UnlessStopped => Restart::UnlessStopped,
+            compose::Restart::OnFailure(retries) => Restart::OnFailure { retries },
+        };
+    }
+    let deploy = service.deploy.as_ref();
+    let policy = deploy.and_then(|deploy| deploy.value.restart_policy.as_ref());
+    let Some(policy) = policy.map(|policy| &policy.value) else {
+        return Restart::No;
+    };
+    let attempts = policy
+        .max_attempts
+        .as_ref()
+        .map(|attempts| attempts.value.0.0);
+    match policy
+        .condition
+        .as_ref()
+        .map(|condition| condition.value.as_str())
+    {
+        Some("none") => Restart::No,
+        Some("on-failure") => Restart::OnFailure {
+            retries: attempts.and_then(|attempts| u32::try_from(attempts).ok()),
+        },
+        Some(_) | None => Restart::Always,
     }
 }
 
@@ -313,6 +440,8 @@ fn health(check: &compose::Healthcheck) -> Healthcheck {
         timeout,
         retries,
         start_period,
+        // Only engines from 25 on have it, and all it does is to find out sooner.
+        start_interval: _,
         disable,
     } = check;
     let none = test.as_ref().is_some_and(|test| test.value == Test::None);
@@ -329,6 +458,8 @@ fn health(check: &compose::Healthcheck) -> Healthcheck {
         interval: interval.as_ref().map(|period| period.value.0),
         timeout: timeout.as_ref().map(|period| period.value.0),
         start_period: start_period.as_ref().map(|period| period.value.0),
-        retries: retries.as_ref().map(|retries| retries.value),
+        retries: retries
+            .as_ref()
+            .and_then(|retries| u32::try_from(retries.value.0.0).ok()),
     }
 }

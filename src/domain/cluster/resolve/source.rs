@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use super::Resolver;
 use crate::domain::cluster::{Build, Source, image};
 use crate::domain::definition::{
-    At, Content, Named, Pairs, Problem, Reading, Severity, Spanned, compose, dockerfile, join,
-    source,
+    At, Content, Context, Named, Pairs, Problem, Reading, Severity, Spanned, compose, dockerfile,
+    join, source,
 };
 
 impl Resolver<'_> {
@@ -18,12 +18,13 @@ impl Resolver<'_> {
         build: Option<&Spanned<compose::Build>>,
         image: Option<&Spanned<String>>,
     ) -> Option<Source> {
+        let image = image.filter(|image| !image.value.is_empty());
         if let Some(image) = image
             && let Some(why) = image::fault(&image.value)
             && !self.told_at(&image.at)
         {
             let message = format!("`{}` is no image reference", image.value);
-            self.tell(Problem::error("invalid-value", message).at(&image.at, why));
+            self.refuse(Problem::error("invalid-value", message).at(&image.at, why));
         }
         match (build, image) {
             (Some(build), image) => {
@@ -59,15 +60,40 @@ impl Resolver<'_> {
         written: &Spanned<compose::Build>,
         tag: Option<String>,
     ) -> Option<Build> {
+        // Every key has to be taken into account here: one that is added to the definition fails to compile.
         let compose::Build {
             context,
             dockerfile,
+            dockerfile_inline,
             args,
             target,
+            labels,
+            // Judged by `support` alone.
+            additional_contexts: _,
+            cache_from: _,
+            cache_to: _,
+            entitlements: _,
+            extra_hosts: _,
+            isolation: _,
+            network: _,
+            no_cache: _,
+            no_cache_filter: _,
+            platforms: _,
+            privileged: _,
+            provenance: _,
+            pull: _,
+            sbom: _,
+            secrets: _,
+            shm_size: _,
+            ssh: _,
+            tags: _,
+            ulimits: _,
         } = &written.value;
-        let remote = context
-            .as_ref()
-            .filter(|context| context.value.contains("://") || context.value.starts_with("git@"));
+        if self.lenient {
+            return None;
+        }
+        let remote = context.as_ref();
+        let remote = remote.filter(|context| matches!(context.value, Context::Other(_)));
         if let Some(remote) = remote {
             let problem = Problem::error(
                 "invalid-value",
@@ -82,10 +108,17 @@ impl Resolver<'_> {
         }
         let args = arguments(reading, args.as_ref());
         let context_at = context.as_ref().map_or(&written.at, |context| &context.at);
-        let folder = context
-            .as_ref()
-            .map_or(".", |context| context.value.as_str());
-        let context = self.in_repository(&self.definition.path(folder), context_at)?;
+        let folder = match context.as_ref().map(|context| &context.value) {
+            Some(Context::Folder(folder)) => folder.0.clone(),
+            Some(Context::Other(_)) | None => self.definition.folder.clone(),
+        };
+        let context = self.in_repository(&folder, context_at)?;
+        if let Some(inline) = dockerfile_inline {
+            let problem = Problem::error("unsupported", "`dockerfile_inline` is not built yet");
+            let problem = problem.at(&inline.at, "written here");
+            self.tell(problem.help("put it into a file, and name that with `dockerfile:`"));
+            return None;
+        }
         let path = self.definition.dockerfile(&written.value);
         let file_at = dockerfile.as_ref().map_or(context_at, |file| &file.at);
         let file = self.in_repository(&path, file_at)?;
@@ -96,6 +129,7 @@ impl Resolver<'_> {
             dockerfile: file,
             args,
             target,
+            labels: self.labels(labels.as_ref()),
             tag,
             bases,
         })
@@ -139,7 +173,7 @@ impl Resolver<'_> {
         if inside.is_none() {
             let message = format!("`{path}` lies outside the repository");
             let problem = Problem::error("outside", message).at(at, "outside");
-            self.tell(problem.help(format!(
+            self.refuse(problem.help(format!(
                 "the repository is {root}; what is outside cannot be told by its commit"
             )));
         }

@@ -7,10 +7,29 @@ use crate::domain::cluster::{
     Cluster, Condition, Healthcheck, HealthcheckCommand, MountSource, Placement, Probe, Restart,
     Service, Source,
 };
-use crate::domain::definition::{Content, Loader, Problems, Request, Step};
+use crate::domain::definition::{Content, Definition, Loader, Problems, Request, Step};
 
-/// Resolves files in the folder `app` of the repository `/repo`.
+/// Where tests lie: in the folder `app` of the repository `/repo`.
+fn surroundings() -> Surroundings {
+    Surroundings {
+        root: "/repo".to_owned(),
+        directory: "/repo/app".to_owned(),
+    }
+}
+
+/// Resolves files.
 pub fn of(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Resolved, Problems> {
+    resolve(&*load(files, variables)?, &surroundings())
+}
+
+/// Writes files in their normal form.
+pub fn normal(files: &[(&str, &str)]) -> serde_json::Value {
+    let definition = load(files, &[]).unwrap();
+    let (name, _) = super::consistent(&definition, &surroundings()).unwrap();
+    definition.normal(name.as_str())
+}
+
+fn load(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Box<Definition>, Problems> {
     let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs
             .iter()
@@ -21,6 +40,7 @@ pub fn of(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Resolved
     let variables = own(variables);
     let mut loader = Loader::new(Request {
         variables,
+        directory: "/repo/app".to_owned(),
         ..Request::default()
     });
     loop {
@@ -33,13 +53,7 @@ pub fn of(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Resolved
                     loader.answer(path, text.unwrap_or(Content::Missing));
                 }
             }
-            Step::Done(definition) => {
-                let surroundings = Surroundings {
-                    root: "/repo".to_owned(),
-                    directory: "/repo/app".to_owned(),
-                };
-                return resolve(&definition, &surroundings);
-            }
+            Step::Done(definition) => return Ok(definition),
             Step::Failed(problems) => return Err(problems),
         }
     }
@@ -75,7 +89,7 @@ fn commands_are_split_as_a_shell_would() {
     let web = service("image: a, command: sh -c 'echo $$A', entrypoint: []");
     assert_eq!(web.command.unwrap(), ["sh", "-c", "echo $A"]);
     assert_eq!(web.entrypoint, Some(Vec::new()));
-    let web = service("image: a, command: [a b, 1.10, yes]");
+    let web = service("image: a, command: [a b, '1.10', yes]");
     assert_eq!(web.command.unwrap(), ["a b", "1.10", "yes"]);
 }
 
@@ -87,7 +101,7 @@ fn environment_knows_all_forms() {
     assert_eq!(
         pairs(web),
         [
-            pair("A", "1.10"),
+            pair("A", "1.1"),
             pair("B", "yes"),
             pair("E", ""),
             pair("PASSED", "through")
@@ -262,9 +276,9 @@ fn an_environment_runs_what_is_placed_with_its_variables() {
 }
 
 #[test]
-fn a_network_named_default_is_one_like_others_once_it_is_named() {
+fn services_that_name_no_network_share_one() {
     let plain = cluster("services: {a: {image: a}}");
-    assert!(plain.networks.is_empty());
+    assert_eq!(plain.networks.len(), 1);
     let named = cluster(
         "services: {a: {image: a}, b: {image: b, networks: [default, back]}}\nnetworks: {back: }",
     );
@@ -303,8 +317,11 @@ fn a_written_cluster_reads_back_as_the_same() {
         .cluster
     };
     let first = files(text);
-    let written = super::super::escaped(first.written(std::path::Path::new("app")));
-    let again = files(&serde_yaml::to_string(&written).unwrap());
-    assert_eq!(again, first);
-    assert_eq!(files(&written.to_string()), first);
+    let normal = normal(&[("compose.yaml", text)]);
+    let written = super::super::escaped(normal.clone());
+    let yaml = serde_yaml::to_string(&written).unwrap();
+    for again in [yaml, written.to_string()] {
+        assert_eq!(files(&again), first);
+        assert_eq!(super::tests::normal(&[("compose.yaml", &again)]), normal);
+    }
 }

@@ -7,6 +7,6 @@ mod node;
 mod parse;
 mod text;
 
-pub use node::{Entry, Key, Node, Scalar, Value};
+pub use node::{Entry, Key, Node, Scalar, Tag, Value};
 pub use parse::parse;
 pub use text::{LARGEST, text};

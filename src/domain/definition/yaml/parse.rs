@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_yaml::granit_parser::{
-    self as granit, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span, Tag,
+    self as granit, ErrorKind, Event, Parser, ScalarStyle, ScanError, Span,
 };
 
-use super::super::place::{At, Place, Source};
+use super::super::place::{At, How, Place, Source};
 use super::super::problem::Problem;
-use super::node::{Entry, Key, Node, Scalar, Value};
+use super::node::{Entry, Key, Node, Scalar, Tag, Value};
 
 /// How deep values may lie within each other: more than any real file, and little enough for recursion.
 const DEEPEST: usize = 64;
@@ -18,9 +18,9 @@ const MOST_NODES: usize = 500_000;
 /// How much aliases may add, in bytes of text with 64 more for each value.
 const MOST_COPIED: usize = 32 * 1024 * 1024;
 
-/// Reads the one document of a file. None without an error is an empty file.
+/// Reads the documents of a file, empty ones left out. None without an error is an empty file.
 #[must_use]
-pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Problem>) {
+pub fn parse(source: &Arc<Source>) -> (Vec<Node>, Vec<Problem>) {
     let options = granit::options! {
         flow_nesting_limit: DEEPEST,
         block_nesting_limit: DEEPEST,
@@ -35,11 +35,11 @@ pub fn parse(source: &Arc<Source>) -> (Option<Node>, Vec<Problem>) {
         };
         if let Err(problem) = step {
             builder.problems.push(*problem);
-            return (None, builder.problems);
+            return (Vec::new(), builder.problems);
         }
     }
-    let root = builder.root.filter(|root| !root.is_null());
-    (root, builder.problems)
+    builder.roots.retain(|root| !root.is_null());
+    (builder.roots, builder.problems)
 }
 
 type Step = Result<(), Box<Problem>>;
@@ -56,6 +56,7 @@ struct Built {
 struct Open {
     start: usize,
     anchor: usize,
+    tag: Option<Tag>,
     weight: usize,
     height: usize,
     content: Content,
@@ -70,10 +71,9 @@ struct Builder<'a> {
     source: &'a Arc<Source>,
     stack: Vec<Open>,
     anchors: BTreeMap<usize, Built>,
-    documents: usize,
     nodes: usize,
     copied: usize,
-    root: Option<Node>,
+    roots: Vec<Node>,
     problems: Vec<Problem>,
 }
 
@@ -83,23 +83,22 @@ impl<'a> Builder<'a> {
             source,
             stack: Vec::new(),
             anchors: BTreeMap::new(),
-            documents: 0,
             nodes: 0,
             copied: 0,
-            root: None,
+            roots: Vec::new(),
             problems: Vec::new(),
         }
     }
 
     fn take(&mut self, event: Event<'_>, span: &Span) -> Step {
         match event {
-            Event::DocumentStart(..) => self.document(span),
             Event::Scalar(text, style, anchor, tag) => {
-                self.tag(tag.as_deref(), span);
+                let own = self.tag(tag.as_deref(), span);
                 let forced = tag.is_some_and(|tag| tag.core_suffix() == Some("str"));
                 let plain = style == ScalarStyle::Plain && !forced;
                 let node = Node {
                     at: self.place(span).into(),
+                    tag: own,
                     value: Value::Scalar(Scalar {
                         text: text.into_owned(),
                         plain,
@@ -108,17 +107,18 @@ impl<'a> Builder<'a> {
                 self.finish(node, anchor, 0, 0)
             }
             Event::SequenceStart(_, anchor, tag) => {
-                self.tag(tag.as_deref(), span);
-                self.open(span, anchor, Content::List(Vec::new()))
+                let tag = self.tag(tag.as_deref(), span);
+                self.open(span, anchor, tag, Content::List(Vec::new()))
             }
             Event::MappingStart(_, anchor, tag) => {
-                self.tag(tag.as_deref(), span);
-                self.open(span, anchor, Content::Map(Vec::new(), None))
+                let tag = self.tag(tag.as_deref(), span);
+                self.open(span, anchor, tag, Content::Map(Vec::new(), None))
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(anchor) => self.alias(anchor, span),
             Event::StreamStart
             | Event::StreamEnd
+            | Event::DocumentStart(..)
             | Event::DocumentEnd
             | Event::Anchor(..)
             | Event::UnresolvedAlias(_)
@@ -130,35 +130,29 @@ impl<'a> Builder<'a> {
         Place::new(self.source, offset(&span.start)..offset(&span.end))
     }
 
-    fn document(&mut self, span: &Span) -> Step {
-        self.documents += 1;
-        if self.documents < 2 {
-            return Ok(());
+    fn tag(&mut self, tag: Option<&granit::Tag>, span: &Span) -> Option<Tag> {
+        let tag = tag.filter(|tag| tag.core_suffix().is_none())?;
+        match tag.original().as_str() {
+            "!reset" => return Some(Tag::Reset),
+            "!override" => return Some(Tag::Override),
+            _ => {}
         }
-        let problem = Problem::error("documents", "the file holds more than one YAML document");
-        let problem = problem.place(self.place(span), "the second one begins here");
-        Err(Box::new(problem.help(
-            "remove the `---`, or put the documents in files of their own and name each with -f",
-        )))
-    }
-
-    fn tag(&mut self, tag: Option<&Tag>, span: &Span) {
-        let Some(tag) = tag.filter(|tag| tag.core_suffix().is_none()) else {
-            return;
-        };
         let message = format!("unknown tag `{}`", tag.original());
         let place = span
             .tag_span()
             .map_or_else(|| self.place(span), |tag| self.place(&tag));
         let problem = Problem::error("unknown-tag", message).place(place, "not understood");
-        self.problems.push(problem);
+        self.problems
+            .push(problem.did_you_mean(&tag.original(), ["!reset", "!override"]));
+        None
     }
 
-    fn open(&mut self, span: &Span, anchor: usize, content: Content) -> Step {
+    fn open(&mut self, span: &Span, anchor: usize, tag: Option<Tag>, content: Content) -> Step {
         let start = offset(&span.start);
         self.stack.push(Open {
             start,
             anchor,
+            tag,
             weight: 0,
             height: 0,
             content,
@@ -178,8 +172,9 @@ impl<'a> Builder<'a> {
             Content::Map(entries, _) => Value::Map(self.merged(entries)),
         };
         let at = Place::new(self.source, open.start..end).into();
+        let tag = open.tag;
         self.finish(
-            Node { at, value },
+            Node { at, tag, value },
             open.anchor,
             open.weight,
             open.height + 1,
@@ -213,7 +208,7 @@ impl<'a> Builder<'a> {
     fn put(&mut self, built: Built) -> Step {
         let depth = self.stack.len() + built.height;
         let Some(open) = self.stack.last_mut() else {
-            self.root = Some(built.node);
+            self.roots.push(built.node);
             return Ok(());
         };
         if depth > 2 * DEEPEST {
@@ -245,7 +240,7 @@ impl<'a> Builder<'a> {
             return Err(Box::new(problem.place(place, "would contain itself")));
         };
         self.afford(built.weight, &place)?;
-        built.node.reached_through(&place);
+        built.node.reached_by(How::Alias, &place);
         self.put(built)
     }
 
@@ -368,6 +363,17 @@ fn sources(node: Node) -> Vec<Node> {
 
 fn key(node: Node) -> Result<Key, Box<Problem>> {
     match node.value {
+        Value::Scalar(scalar) if scalar.is_number() || scalar.is_bool() || scalar.is_null() => {
+            let help = format!("put it in quotes: `\"{}\"`", scalar.text);
+            let problem = Problem::error("wrong-type", "a key has to be a text");
+            let node = Node {
+                at: node.at,
+                tag: None,
+                value: Value::Scalar(scalar),
+            };
+            let label = format!("expected a text, found {}", node.kind());
+            Err(Box::new(problem.at(&node.at, label).help(help)))
+        }
         Value::Scalar(scalar) => Ok(Key {
             text: scalar.text,
             at: node.at,
@@ -388,15 +394,15 @@ fn key(node: Node) -> Result<Key, Box<Problem>> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Option<Node>, Vec<Problem>) {
+    fn read(text: &str) -> (Vec<Node>, Vec<Problem>) {
         let (path, text) = ("a.yaml".to_owned(), text.to_owned());
         parse(&Arc::new(Source { path, text }))
     }
 
     fn good(text: &str) -> Node {
-        let (node, problems) = read(text);
-        assert_eq!(problems, Vec::new());
-        node.unwrap()
+        let (mut nodes, problems) = read(text);
+        assert_eq!((problems, nodes.len()), (Vec::new(), 1));
+        nodes.remove(0)
     }
 
     fn scalar(node: &Node) -> &str {
@@ -434,7 +440,7 @@ mod tests {
         let node = good("a: &x {k: v}\nb: *x\n");
         let at = &node.get("b").unwrap().get("k").unwrap().at;
         assert_eq!(at.place.slice(), "v");
-        assert_eq!(at.via.as_ref().unwrap().slice(), "*x");
+        assert_eq!(at.via.as_ref().unwrap().place.slice(), "*x");
         assert_eq!(node.get("a").unwrap().at.via, None);
     }
 
@@ -498,13 +504,29 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_one_document() {
-        assert_eq!(read("# nothing\n"), (None, Vec::new()));
-        assert_eq!(read("---\n"), (None, Vec::new()));
-        assert_eq!(only("a: 1\n---\nb: 2\n").code, "documents");
+    fn tells_documents_apart() {
+        for (text, count) in [
+            ("# nothing\n", 0),
+            ("---\n", 0),
+            ("a: 1\n---\n# no\n---\nb: 2\n", 2),
+        ] {
+            let (nodes, problems) = read(text);
+            assert_eq!((nodes.len(), problems), (count, Vec::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_tree() {
         assert_eq!(only("a: &a [*a]\n").code, "alias");
         assert_eq!(only("a: *a\n").code, "syntax");
         assert_eq!(only("a:\n\t- 1\n").code, "syntax");
-        assert_eq!(only("a: !reset 1\n").code, "unknown-tag");
+        assert_eq!(only("a: !rest 1\n").code, "unknown-tag");
+    }
+
+    #[test]
+    fn keeps_what_a_value_does_to_an_earlier_one() {
+        let node = good("a: !reset\nb: !override [1]\nc: 2\n");
+        let tags = ["a", "b", "c"].map(|key| node.get(key).unwrap().tag);
+        assert_eq!(tags, [Some(Tag::Reset), Some(Tag::Override), None]);
     }
 }

@@ -25,6 +25,7 @@ fn service(source: Source) -> Service {
         user: None,
         working_dir: None,
         stop_grace_period: None,
+        options: crate::domain::cluster::Options::default(),
         one_shot: false,
         test_only: false,
     }
@@ -36,6 +37,7 @@ fn build(context: &str, bases: &[&str]) -> Build {
         dockerfile: format!("{context}/Dockerfile").into(),
         args: BTreeMap::new(),
         target: None,
+        labels: BTreeMap::new(),
         tag: None,
         bases: bases.iter().map(ToString::to_string).collect(),
     }

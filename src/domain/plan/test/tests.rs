@@ -36,6 +36,7 @@ fn service(needs: &[&str], links: &[&str]) -> Service {
         user: None,
         working_dir: None,
         stop_grace_period: None,
+        options: crate::domain::cluster::Options::default(),
         one_shot: false,
         test_only: false,
     }

@@ -22,6 +22,7 @@ fn build(context: &str, dockerfile: &str) -> Build {
         dockerfile: dockerfile.into(),
         args: BTreeMap::new(),
         target: None,
+        labels: BTreeMap::new(),
         tag: None,
         bases: Vec::new(),
     }

@@ -1,0 +1,599 @@
+//! Which files make up a definition, asked for one round after the other.
+//!
+//! Nothing is read here: [`Loader::step`] says which files it needs, and is called again with what was found, until it
+//! has all. So the whole of loading can be tested without a disk.
+
+mod extends;
+mod include;
+mod merge;
+mod scope;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub(super) use self::extends::KEYS as EXTENDS_KEYS;
+pub(super) use self::include::KEYS as INCLUDE_KEYS;
+use self::merge::{lay, stripped};
+use self::scope::Scope;
+use super::compose::File;
+use super::dotenv;
+use super::interpolate::{Interpolation, Use};
+use super::path;
+use super::place::{At, Place, Source};
+use super::problem::{Problem, Problems};
+use super::reader::{Extension, Read, Reader};
+use super::settings::Settings;
+use super::values::Context;
+use super::yaml::{self, LARGEST, Node};
+
+/// Where the settings are looked for.
+const SETTINGS: &str = "longshore.yaml";
+/// Where a definition is looked for, in this order.
+const COMPOSE: &[&str] = &[
+    "compose.yaml",
+    "compose.yml",
+    "docker-compose.yaml",
+    "docker-compose.yml",
+];
+/// What is merged over a definition that was found under one of those names.
+const OVERRIDES: &[&[&str]] = &[
+    &["compose.override.yaml", "compose.override.yml"],
+    &[
+        "docker-compose.override.yaml",
+        "docker-compose.override.yml",
+    ],
+];
+
+/// What such a file should hold.
+const COMPOSE_FORM: &str = "a Compose file with `services:`";
+/// Variables by which Compose is told what its options tell it too.
+const FILES: &str = "COMPOSE_FILE";
+const SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
+const ENV_FILES: &str = "COMPOSE_ENV_FILES";
+const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
+
+/// What is to be loaded.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// The files named on the command line, merged in order; empty to look for them.
+    pub files: Vec<String>,
+    /// Files with variables in place of `.env`, later ones over earlier ones.
+    pub env_files: Vec<String>,
+    /// The shell's variables, which win over those of files.
+    pub variables: BTreeMap<String, String>,
+    /// The folder that longshore works in, absolute.
+    pub directory: String,
+}
+
+/// What was found where a file was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A file's bytes.
+    Bytes(Arc<[u8]>),
+    /// Nothing.
+    Missing,
+    /// A folder.
+    Directory,
+    /// Neither file nor folder: a pipe, a device, a socket.
+    Special,
+    /// A file of more than [`LARGEST`] bytes, so many of them.
+    TooLarge(u64),
+    /// Something that could not be read, and why.
+    Unreadable(String),
+}
+
+/// What a loader wants next.
+#[derive(Debug)]
+pub enum Step {
+    /// These files, relative to the folder that longshore works in, or absolute.
+    Need(BTreeSet<String>),
+    /// Nothing more.
+    Done(Box<Definition>),
+    /// Nothing more either: there is no definition to be had.
+    Failed(Problems),
+}
+
+/// A definition as written: every file read, nothing decided about what it means.
+#[derive(Debug)]
+pub struct Definition {
+    /// The folder of the first file, to which paths in it are relative.
+    pub folder: String,
+    /// What the cluster is called, if anything gives it a name.
+    pub name: Option<Name>,
+    /// `longshore.yaml`, if there is one.
+    pub settings: Option<Settings>,
+    /// The cluster with the shell's variables and those of `.env`.
+    pub base: Reading,
+    /// The cluster as each environment's variables make it.
+    pub environments: BTreeMap<String, Reading>,
+    /// What was wrong so far.
+    pub problems: Vec<Problem>,
+    files: BTreeMap<String, Content>,
+}
+
+/// What a cluster is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    /// The name.
+    pub text: String,
+    /// Where it was written; nowhere if it is a variable's or the folder's.
+    pub at: Option<At>,
+}
+
+/// The merged Compose files, read with one set of variables.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// The files.
+    pub compose: File,
+    /// The variables.
+    pub variables: BTreeMap<String, String>,
+    /// Where variables were used.
+    pub uses: Vec<Use>,
+    /// Keys that nothing reads (`x-…`).
+    pub extensions: Vec<Extension>,
+}
+
+/// Loads one definition.
+#[derive(Debug)]
+pub struct Loader {
+    request: Request,
+    files: BTreeMap<String, Content>,
+    need: BTreeSet<String>,
+    trees: BTreeMap<String, Vec<Node>>,
+    problems: Vec<Problem>,
+}
+
+impl Definition {
+    /// Returns a file that a service names, if it was found.
+    #[must_use]
+    pub fn file(&self, path: &str) -> &Content {
+        self.files.get(path).unwrap_or(&Content::Missing)
+    }
+
+    /// Returns a path as the folder that longshore works in sees it.
+    #[must_use]
+    pub fn path(&self, written: &str) -> String {
+        path::join(&self.folder, written)
+    }
+
+    /// Returns the Dockerfile of a build, if its context is a folder.
+    #[must_use]
+    pub fn dockerfile(&self, build: &super::compose::Build) -> String {
+        dockerfile(&self.folder, build)
+    }
+}
+
+fn dockerfile(folder: &str, build: &super::compose::Build) -> String {
+    let context = build.context.as_ref().map(|context| &context.value);
+    let context = match context {
+        Some(Context::Folder(context)) => &context.0,
+        Some(Context::Other(_)) | None => folder,
+    };
+    let name = build
+        .dockerfile
+        .as_ref()
+        .map_or("Dockerfile", |name| name.value.as_str());
+    path::join(context, name)
+}
+
+impl Loader {
+    /// Begins.
+    #[must_use]
+    pub fn new(request: Request) -> Self {
+        Self {
+            request,
+            files: BTreeMap::new(),
+            need: BTreeSet::new(),
+            trees: BTreeMap::new(),
+            problems: Vec::new(),
+        }
+    }
+
+    /// Takes what was found where a file was asked for.
+    pub fn answer(&mut self, path: String, content: Content) {
+        self.files.insert(path, content);
+    }
+
+    /// Goes on as far as possible.
+    pub fn step(&mut self) -> Step {
+        self.need.clear();
+        self.problems.clear();
+        let definition = self.load();
+        if !self.need.is_empty() {
+            return Step::Need(self.need.clone());
+        }
+        match definition {
+            Some(definition) => Step::Done(Box::new(definition)),
+            None => {
+                let problems = std::mem::take(&mut self.problems);
+                let lost = || Problem::error("definition", "no definition could be read");
+                let all = Problems::of(problems).or_else(|| Problems::of(vec![lost()]));
+                Step::Failed(all.expect("a list that holds an error is not empty"))
+            }
+        }
+    }
+
+    fn load(&mut self) -> Option<Definition> {
+        let settings = self.settings();
+        let written = self.definition_files(settings.as_ref());
+        if !self.need.is_empty() {
+            return None;
+        }
+        let names = written?;
+        let folder = names
+            .first()
+            .map_or_else(|| ".".to_owned(), |name| path::parent(name));
+        let mut variables = self.variables(&folder);
+        let name = self.name(settings.as_ref(), &names, &folder, &variables);
+        if let Some(name) = &name {
+            // As Compose has it, so that a file can use it.
+            variables.insert(PROJECT_NAME.to_owned(), name.text.clone());
+        }
+        let base = self.reading(&names, &folder, &variables, BTreeMap::new());
+        if !self.need.is_empty() {
+            return None;
+        }
+        let base = base?;
+        let mut environments = BTreeMap::new();
+        for (name, on_top) in own_variables(settings.as_ref()) {
+            let reading = self.reading(&names, &folder, &variables, on_top);
+            environments.extend(reading.map(|reading| (name, reading)));
+        }
+        self.ask_for_files(&folder, &base);
+        for reading in environments.values() {
+            self.ask_for_files(&folder, reading);
+        }
+        if !self.need.is_empty() {
+            return None;
+        }
+        let (problems, files) = (self.problems.clone(), self.files.clone());
+        Some(Definition {
+            folder,
+            name,
+            settings,
+            base,
+            environments,
+            problems,
+            files,
+        })
+    }
+
+    /// Returns what was found at a path, or asks for it.
+    fn content(&mut self, path: &str) -> Option<&Content> {
+        if !self.files.contains_key(path) {
+            self.need.insert(path.to_owned());
+        }
+        self.files.get(path)
+    }
+
+    fn exists(&mut self, path: &str) -> bool {
+        self.content(path)
+            .is_some_and(|content| *content != Content::Missing)
+    }
+
+    fn settings(&mut self) -> Option<Settings> {
+        if !self.exists(SETTINGS) {
+            return None;
+        }
+        let trees = self.trees(SETTINGS, "`cluster:`, `tests:` or `environments:`")?;
+        let (tree, more) = trees.split_first()?;
+        if let Some(second) = more.first() {
+            let problem = Problem::error("documents", "the file holds more than one YAML document");
+            let problem = problem.at(&second.at, "the second one begins here");
+            self.problems.push(problem.help("remove the `---`"));
+        }
+        let mut reader = Reader::default();
+        let settings = Settings::read(tree, &mut reader);
+        self.problems.append(&mut reader.problems);
+        // What could not be read was told; the Compose file's problems are told beside it.
+        Some(settings.unwrap_or_default())
+    }
+
+    fn definition_files(&mut self, settings: Option<&Settings>) -> Option<Vec<String>> {
+        if !self.request.files.is_empty() {
+            let files = self.request.files.clone();
+            return Some(files.iter().map(|file| path::join(".", file)).collect());
+        }
+        if settings.is_none_or(|settings| settings.cluster.is_none()) {
+            let variables = self.variables(".");
+            if let Some(files) = variables.get(FILES).filter(|files| !files.is_empty()) {
+                let separator = variables.get(SEPARATOR).map_or(":", String::as_str);
+                let files = files.split(separator).filter(|file| !file.is_empty());
+                return Some(files.map(|file| path::join(".", file)).collect());
+            }
+        }
+        if let Some(cluster) = settings.and_then(|settings| settings.cluster.as_ref()) {
+            return Some(vec![path::join(".", &cluster.value)]);
+        }
+        let present: Vec<_> = COMPOSE.iter().filter(|name| self.exists(name)).collect();
+        let Some(first) = present.first() else {
+            self.problems.push(nothing_found());
+            return None;
+        };
+        let mut files = vec![(**first).to_owned()];
+        let group = usize::from(first.starts_with("docker-"));
+        files.extend(
+            OVERRIDES[group]
+                .iter()
+                .find(|name| self.exists(name))
+                .map(|name| (*name).to_owned()),
+        );
+        if let Some(second) = present.get(1) {
+            let message = format!("both `{first}` and `{second}` are here: `{first}` is read");
+            let problem = Problem::warning("two-definitions", message);
+            let place = Place::file(**second);
+            self.problems.push(
+                problem
+                    .place(place, "")
+                    .help(format!("remove it, or name one with -f {second}")),
+            );
+        }
+        Some(files)
+    }
+
+    /// Finds what the cluster is called: by `longshore.yaml`, a variable, the files, or its folder, the first of them.
+    fn name(
+        &mut self,
+        settings: Option<&Settings>,
+        files: &[String],
+        folder: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> Option<Name> {
+        if let Some(own) = settings.and_then(|settings| settings.name.as_ref()) {
+            let (text, at) = (own.value.clone(), Some(own.at.clone()));
+            return Some(Name { text, at });
+        }
+        if let Some(name) = variables.get(PROJECT_NAME).filter(|name| !name.is_empty()) {
+            let (text, at) = (name.clone(), None);
+            return Some(Name { text, at });
+        }
+        let none = BTreeMap::new();
+        let mut written = None;
+        for file in files {
+            for tree in self.trees(file, COMPOSE_FORM).unwrap_or_default() {
+                let name = tree.get("name").filter(|name| !name.is_null());
+                let name = name.map(|name| Interpolation::new(variables, &none).tree(name));
+                if let Some(Node {
+                    at,
+                    value: yaml::Value::Scalar(scalar),
+                    ..
+                }) = name
+                {
+                    written = Some((scalar.text, at));
+                }
+            }
+        }
+        // What is written or a folder's name is made a name of, as Compose does it.
+        if let Some((text, at)) = written.filter(|(text, _)| !text.is_empty()) {
+            let name = as_name(&text);
+            let text = if name.is_empty() { text } else { name };
+            return Some(Name { text, at: Some(at) });
+        }
+        let folder = path::join(&self.request.directory, folder);
+        let text = as_name(folder.rsplit('/').next().unwrap_or_default());
+        (!text.is_empty()).then_some(Name { text, at: None })
+    }
+
+    fn variables(&mut self, folder: &str) -> BTreeMap<String, String> {
+        let shell = self.request.variables.clone();
+        let named = match shell
+            .get(ENV_FILES)
+            .filter(|_| self.request.env_files.is_empty())
+        {
+            Some(named) => named
+                .split(',')
+                .filter(|file| !file.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            None => self.request.env_files.clone(),
+        };
+        let named: Vec<_> = named.iter().map(|file| path::join(".", file)).collect();
+        let mut variables = self.variables_of(&named, folder, &shell);
+        variables.extend(shell);
+        variables
+    }
+
+    /// Reads files with variables; without any the `.env` of a folder, if it has one.
+    fn variables_of(
+        &mut self,
+        named: &[String],
+        folder: &str,
+        shell: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        let usual = path::join(folder, ".env");
+        let files = match named {
+            [] if self.exists(&usual) => std::slice::from_ref(&usual),
+            named => named,
+        };
+        let mut variables = BTreeMap::new();
+        for file in files {
+            let Some(source) = self.source(file) else {
+                continue;
+            };
+            let outside = |name: &str| shell.get(name).or_else(|| variables.get(name)).cloned();
+            let values = dotenv::read(&source, &outside, &mut self.problems);
+            variables.extend(values);
+        }
+        variables
+    }
+
+    /// Returns a file as text, or says why there is none.
+    fn source(&mut self, path: &str) -> Option<Arc<Source>> {
+        let content = self.content(path)?.clone();
+        match source(path, &content) {
+            Ok(source) => Some(source),
+            Err(problem) => {
+                self.problems.push(*problem);
+                None
+            }
+        }
+    }
+
+    /// Returns the documents of a file; none after a problem was told, or where it has to be asked for.
+    fn trees(&mut self, path: &str, expected: &str) -> Option<Vec<Node>> {
+        if let Some(trees) = self.trees.get(path) {
+            return Some(trees.clone());
+        }
+        let source = self.source(path)?;
+        let (trees, mut problems) = yaml::parse(&source);
+        let clean = problems.is_empty();
+        if trees.is_empty() && clean {
+            let problem = Problem::error("empty-file", format!("{path} is empty"));
+            self.problems.push(
+                problem
+                    .place(Place::file(path), "")
+                    .help(format!("it should hold {expected}")),
+            );
+        }
+        self.problems.append(&mut problems);
+        if trees.is_empty() {
+            return None;
+        }
+        if clean {
+            self.trees.insert(path.to_owned(), trees.clone());
+        }
+        Some(trees)
+    }
+
+    fn reading(
+        &mut self,
+        names: &[String],
+        folder: &str,
+        variables: &BTreeMap<String, String>,
+        on_top: BTreeMap<String, String>,
+    ) -> Option<Reading> {
+        let pass = Interpolation::new(variables, &on_top);
+        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned());
+        let model = self.model(names, &mut scope);
+        let mut reader = Reader::new(scope.folders);
+        let compose = model.map(|model| File::read(&model, &mut reader).unwrap_or_default());
+        let mut pass = scope.interpolation;
+        self.problems.append(&mut pass.problems);
+        self.problems.append(&mut reader.problems);
+        let uses = std::mem::take(&mut pass.uses);
+        let mut variables = variables.clone();
+        variables.extend(on_top);
+        Some(Reading {
+            compose: compose?,
+            variables,
+            uses,
+            extensions: reader.extensions,
+        })
+    }
+
+    /// Puts files together: variables filled in, `extends` and `include` carried out, each laid over those before it.
+    /// None if one of them could not be read, or has to be asked for.
+    fn model(&mut self, names: &[String], scope: &mut Scope<'_>) -> Option<Node> {
+        let mut model: Option<Node> = None;
+        let mut missing = false;
+        for name in names {
+            let Some(trees) = self.trees(name, COMPOSE_FORM) else {
+                missing = true;
+                continue;
+            };
+            for tree in trees {
+                let tree = scope.interpolation.tree(&tree);
+                let tree = self.extended(tree, name, scope);
+                let Some(tree) = self.included(tree, scope) else {
+                    missing = true;
+                    continue;
+                };
+                model = match model {
+                    Some(model) => lay(model, tree, Vec::new(), false, &mut self.problems),
+                    None => stripped(tree),
+                };
+            }
+        }
+        model.filter(|_| !missing)
+    }
+
+    /// Asks for the files that services name.
+    fn ask_for_files(&mut self, folder: &str, reading: &Reading) {
+        let Some(services) = &reading.compose.services else {
+            return;
+        };
+        for service in services.value.0.values() {
+            let service = &service.value;
+            let variables = service.env_file.iter().flat_map(|files| &files.value.0);
+            let labels = service.label_file.iter().flat_map(|files| &files.value.0);
+            let variables = variables.map(|file| &file.path.value.0);
+            for file in variables.chain(labels.map(|file| &file.value.0)) {
+                self.content(file);
+            }
+            if let Some(build) = &service.build
+                && build.value.dockerfile_inline.is_none()
+            {
+                self.content(&dockerfile(folder, &build.value));
+            }
+        }
+    }
+}
+
+/// Makes a project's name of a text: its letters in lower case, digits, `_` and `-`.
+fn as_name(text: &str) -> String {
+    let lower = text.to_lowercase();
+    let kept = lower
+        .chars()
+        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
+    let kept: String = kept.collect();
+    kept.trim_start_matches(['_', '-'])
+        .chars()
+        .take(63)
+        .collect()
+}
+
+fn own_variables(settings: Option<&Settings>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let environments = settings.and_then(|settings| settings.environments.as_ref());
+    let named = environments
+        .into_iter()
+        .flat_map(|environments| &environments.value.0);
+    named
+        .map(|(name, environment)| {
+            let pairs = environment
+                .value
+                .variables
+                .iter()
+                .flat_map(|pairs| &pairs.value.0);
+            let values = pairs.filter_map(|(name, pair)| Some((name.clone(), pair.value.clone()?)));
+            (name.clone(), values.collect())
+        })
+        .collect()
+}
+
+/// Takes what was found at a path for text.
+///
+/// # Errors
+///
+/// Why it is none.
+pub fn source(path: &str, content: &Content) -> Result<Arc<Source>, Box<Problem>> {
+    let problem =
+        |code, message: String| Problem::error(code, message).place(Place::file(path), "");
+    Err(Box::new(match content {
+        Content::Bytes(bytes) => return yaml::text(path, bytes),
+        Content::Missing => problem("missing-file", format!("{path} does not exist"))
+            .help("check the path; it is relative to the folder that longshore works in (-C)"),
+        Content::Directory => problem("not-a-file", format!("{path} is a folder"))
+            .help("-f names a file; the folder to work in is named with -C"),
+        Content::Special => problem("not-a-file", format!("{path} is a pipe, device or socket"))
+            .help("write the definition to a file first"),
+        Content::TooLarge(size) => {
+            let (size, most) = (size / 1024 / 1024, LARGEST / 1024 / 1024);
+            problem(
+                "too-large",
+                format!("{path} has {size} MB; files of at most {most} MB are read"),
+            )
+            .help("is this the right file? a definition is text, usually of a few kilobytes")
+        }
+        Content::Unreadable(why) => {
+            problem("unreadable", format!("{path} could not be read: {why}"))
+                .help(format!("look at who may read it: ls -l {path}"))
+        }
+    }))
+}
+
+fn nothing_found() -> Problem {
+    let looked = COMPOSE.join(", ");
+    Problem::error("no-definition", "no cluster definition found")
+        .help(format!("looked for {SETTINGS} with `cluster:`, {looked}"))
+        .help("name one with -f FILE, or its folder with -C DIR")
+}

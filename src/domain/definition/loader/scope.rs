@@ -1,0 +1,62 @@
+//! What holds for the files of one project, or of one that it includes: variables, and what paths are relative to.
+
+use std::collections::BTreeMap;
+
+use super::super::interpolate::Interpolation;
+use super::super::reader::{Folders, Reader};
+use super::super::yaml::Node;
+
+/// What holds for some files while they are put together.
+pub(super) struct Scope<'a> {
+    /// The project's folder.
+    pub(super) folder: String,
+    /// The variables.
+    pub(super) interpolation: Interpolation<'a>,
+    /// What paths are relative to.
+    pub(super) folders: Folders,
+    /// Files that services of others extend, variables filled in.
+    pub(super) filled: BTreeMap<String, Node>,
+    /// The files that are being included, the outermost first.
+    pub(super) including: Vec<String>,
+}
+
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        folder: &str,
+        interpolation: Interpolation<'a>,
+        home: Option<String>,
+    ) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            interpolation,
+            folders: Folders {
+                base: folder.to_owned(),
+                files: BTreeMap::new(),
+                home,
+            },
+            filled: BTreeMap::new(),
+            including: Vec::new(),
+        }
+    }
+
+    /// Says what the paths in a file are relative to. What was said first holds.
+    pub(super) fn paths_of(&mut self, file: &str, folder: &str) {
+        let files = &mut self.folders.files;
+        files
+            .entry(file.to_owned())
+            .or_insert_with(|| folder.to_owned());
+    }
+
+    /// Returns what paths in a file are relative to.
+    pub(super) fn folder_of(&self, file: &str) -> &str {
+        self.folders.files.get(file).unwrap_or(&self.folder)
+    }
+
+    /// Reads something on the way.
+    pub(super) fn read<T>(&mut self, read: impl FnOnce(&mut Reader) -> T) -> T {
+        let mut reader = Reader::new(self.folders.clone());
+        let result = read(&mut reader);
+        self.interpolation.problems.append(&mut reader.problems);
+        result
+    }
+}
