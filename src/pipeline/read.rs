@@ -104,6 +104,9 @@ pub fn config(request: &ReadRequest) -> Result<(Value, Vec<Problem>), ReadError>
             if let Some(own) = resolved.cluster.written() {
                 project["x-longshore"] = own;
             }
+            for (name, overlay) in definition.overlays() {
+                project["x-longshore"]["environments"][name]["services"] = overlay;
+            }
             warnings = resolved.warnings;
         }
         Err(problems) => {

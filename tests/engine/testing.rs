@@ -202,3 +202,47 @@ fn eight_runs_of_one_stack_do_not_meet() {
     }
     assert_eq!(stacks[0].left(), []);
 }
+
+#[test]
+fn a_container_gets_what_its_service_asks_of_the_engine() {
+    let stack = Stack::new(
+        "options",
+        r#"
+  test:
+    image: NAME-base
+    hostname: told
+    read_only: true
+    tmpfs: /scratch:size=1m
+    volumes: [{type: tmpfs, target: /more, tmpfs: {size: 2m, mode: 0700}}]
+    shm_size: 3m
+    cap_add: [NET_ADMIN]
+    cap_drop: [CHOWN]
+    ulimits: {nofile: {soft: 111, hard: 222}}
+    sysctls: {net.ipv4.ip_default_ttl: 33}
+    extra_hosts: ["elsewhere=10.1.2.3"]
+    dns_search: [example.test]
+    mem_limit: 64m
+    pids_limit: 50
+    init: true
+    stdin_open: true
+    command:
+      - sh
+      - -exc
+      - |
+        test "$$(hostname)" = told
+        ! touch /new
+        touch /scratch/x /more/x
+        df -k | grep -E ' 1024 .*/scratch'
+        df -k | grep -E ' 2048 .*/more'
+        df -k | grep -E ' 3072 .*/dev/shm'
+        test "$$(ulimit -Sn) $$(ulimit -Hn)" = "111 222"
+        test "$$(cat /proc/sys/net/ipv4/ip_default_ttl)" = 33
+        grep -E '10.1.2.3\s+elsewhere' /etc/hosts
+        grep 'search example.test' /etc/resolv.conf
+        ip link set lo mtu 1400
+        ! chown 1:1 /scratch/x
+        grep init /proc/1/cmdline
+"#,
+    );
+    stack.run(&["test"]).expect(0).says("1 green, 0 red");
+}

@@ -34,6 +34,18 @@ fn what_runs_is_what_was_tested() {
             "{host} runs another image than the tests did"
         );
         assert_eq!(stack.answer(host), "one");
+        let told = stack.inside(
+            host,
+            "hostname; ulimit -Sn; ulimit -Hn; cat /proc/sys/net/ipv4/ip_default_ttl; \
+             grep -c elsewhere /etc/hosts; df -k | grep -cE \" 32768 .*/dev/shm\"; grep -c scratch /proc/mounts; \
+             grep -c init /proc/1/cmdline",
+        );
+        let told: Vec<_> = told.split_whitespace().collect();
+        assert_eq!(
+            told,
+            ["journey", "512", "1024", "33", "1", "1", "1", "1"],
+            "{host}"
+        );
     }
     let status = stack.json(&["status", "-e", "lab"]);
     assert_eq!(status["hosts"]["lab-1"]["state"], "healthy", "{status}");

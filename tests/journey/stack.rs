@@ -227,6 +227,15 @@ impl Stack {
         )
     }
 
+    /// Runs a shell line in the container on a host.
+    pub fn inside(&self, host: &str, line: &str) -> String {
+        let name = self.container_name(host);
+        self.on(
+            host,
+            &format!("docker exec {name} /bin/busybox sh -c '{line}'"),
+        )
+    }
+
     /// Returns the id and start time of the container on a host.
     fn container(&self, host: &str) -> String {
         self.on(
@@ -362,6 +371,15 @@ services:
     ports: ["PORT:8080"]
     restart: always
     stop_grace_period: 1s
+    hostname: journey
+    init: true
+    cap_drop: [NET_RAW]
+    ulimits: {nofile: {soft: 512, hard: 1024}}
+    shm_size: 32m
+    mem_limit: 128m
+    tmpfs: [/scratch]
+    extra_hosts: ["elsewhere=10.1.2.3"]
+    sysctls: {net.ipv4.ip_default_ttl: 33}
     healthcheck:
       test: [CMD, /bin/busybox, wget, -q, -O, /dev/null, "http://127.0.0.1:8080/version"]
       interval: 1s

@@ -90,9 +90,13 @@ pub fn release(services: &[(&str, Service)], hosts: &[&str]) -> Release {
         .collect();
     let hosts = hosts.iter().map(|name| Host {
         ssh: name.parse().unwrap(),
+        groups: BTreeSet::new(),
     });
     let environment = Environment {
         driver: Driver::Systemd,
+        from: None,
+        require_tests: false,
+        profiles: BTreeSet::new(),
         hosts: hosts.collect(),
         place: BTreeMap::new(),
         variables: BTreeMap::new(),
@@ -142,7 +146,13 @@ pub fn service_of<'r>(release: &'r mut Release, name: &str) -> &'r mut Service {
 /// Gives a service a number of instances, or one per host.
 pub fn place(release: &mut Release, name: &str, placement: Placement) {
     let name = name.parse().unwrap();
-    environment(release).place.insert(name, Place { placement });
+    environment(release).place.insert(
+        name,
+        Place {
+            placement,
+            on: None,
+        },
+    );
 }
 
 /// A web front with an API, a database with its volume, a cache, and a migration.

@@ -1,6 +1,6 @@
 //! Named targets: hosts, driver, placement and rollout policy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -8,15 +8,24 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Service;
-use crate::domain::name::{HostName, NameError, ServiceName};
+use crate::domain::name::{EnvironmentName, HostName, NameError, ServiceName};
 
 /// A named target such as `staging` or `production`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// How its hosts run units.
     pub driver: Driver,
+    /// Takes only releases that were recorded healthy there, or here before.
+    #[serde(default)]
+    pub from: Option<EnvironmentName>,
+    /// Takes only releases of which a test holds every image, and of a tree without changes.
+    #[serde(default)]
+    pub require_tests: bool,
     /// Its hosts, in the order written.
     pub hosts: Vec<Host>,
+    /// Profiles whose services it runs too.
+    #[serde(default)]
+    pub profiles: BTreeSet<String>,
     /// Where services go that do not go everywhere they could.
     pub place: BTreeMap<ServiceName, Place>,
     /// Values that interpolation sees when the cluster is resolved for this environment.
@@ -50,6 +59,9 @@ impl fmt::Display for Driver {
 pub struct Host {
     /// How it is reached.
     pub ssh: SshTarget,
+    /// The groups that it is in.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
 }
 
 impl Host {
@@ -159,6 +171,9 @@ impl fmt::Display for SshTarget {
 pub struct Place {
     /// One per host, or a number of them.
     pub placement: Placement,
+    /// The group of hosts that it runs on; any host unless said.
+    #[serde(default)]
+    pub on: Option<String>,
 }
 
 /// One per host, or a number of instances.

@@ -1,9 +1,11 @@
 //! What Compose has no word for, written out: what `longshore config` adds to the project under `x-longshore`, in the
 //! form that `longshore.yaml` has.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, Environment, Placement, Probe};
+use super::{Cluster, Environment, Host, Placement, Probe};
 use crate::domain::definition::period_written;
 
 impl Cluster {
@@ -71,7 +73,10 @@ fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
 fn target(environment: &Environment) -> Value {
     let Environment {
         driver,
+        from,
+        require_tests,
         hosts,
+        profiles,
         place,
         variables,
         rollout,
@@ -81,10 +86,14 @@ fn target(environment: &Environment) -> Value {
     let place: Map<_, _> = place
         .iter()
         .map(|(name, place)| {
-            let place = match place.placement {
+            let mut fields = match place.placement {
                 Placement::Global => json!({"mode": "global"}),
                 Placement::Count(count) => json!({"count": count}),
             };
+            if let Some(on) = &place.on {
+                fields["on"] = json!(on);
+            }
+            let place = fields;
             (name.to_string(), place)
         })
         .collect();
@@ -106,15 +115,32 @@ fn target(environment: &Environment) -> Value {
         "max_failures": rollout.max_failures,
         "guard": period_written(rollout.guard),
     });
-    let hosts: Vec<_> = hosts.iter().map(|host| host.ssh.to_string()).collect();
+    let hosts = match grouped(hosts) {
+        Some(groups) => json!(groups),
+        None => hosts.iter().map(|host| host.ssh.to_string()).collect(),
+    };
     object([
         ("driver", json!(driver.to_string())),
+        ("from", json!(from)),
+        ("require_tests", json!(require_tests)),
+        ("profiles", json!(profiles)),
         ("hosts", json!(hosts)),
         ("place", Value::Object(place)),
         ("variables", json!(variables)),
         ("rollout", rollout),
         ("probes", Value::Object(probes)),
     ])
+}
+
+/// Returns hosts by their groups, if they are in any.
+fn grouped(hosts: &[Host]) -> Option<BTreeMap<&str, Vec<String>>> {
+    let mut groups: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for host in hosts {
+        for group in &host.groups {
+            groups.entry(group).or_default().push(host.ssh.to_string());
+        }
+    }
+    (!groups.is_empty()).then_some(groups)
 }
 
 #[cfg(test)]

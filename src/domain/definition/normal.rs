@@ -13,6 +13,17 @@ use super::reader::Mapping;
 use super::write::Write;
 
 impl Definition {
+    /// Returns what environments lay over services, as it is written.
+    pub fn overlays(&self) -> impl Iterator<Item = (&str, Json)> {
+        let settings = self.settings.as_ref();
+        let environments = settings.and_then(|settings| settings.environments.as_ref());
+        let environments = environments.into_iter().flat_map(|all| &all.value.0);
+        environments.filter_map(|(name, environment)| {
+            let overlay = environment.value.services.as_ref()?;
+            Some((name.as_str(), overlay.write()?))
+        })
+    }
+
     /// Writes the project of this name in its normal form.
     #[must_use]
     pub fn normal(&self, name: &str) -> Json {

@@ -199,12 +199,14 @@ impl Reader {
         let message = format!("unknown key `{}` in {}", key.text, self.trail());
         let problem = Problem::error("unknown-key", message);
         let problem = if foreign.contains(&key.text.as_str()) {
+            let message = format!("`{}` in {} is not carried out yet", key.text, self.trail());
+            let problem = Problem::error("not-yet", message);
             let help = format!(
                 "remove it, or keep it as `x-{}`, which nothing reads",
                 key.text
             );
             problem
-                .at(&key.at, "Compose has it, longshore does not read it")
+                .at(&key.at, "known, and without effect in this version")
                 .help(help)
         } else {
             problem
@@ -313,7 +315,7 @@ number!(u32, "a whole number from 0 to 4294967295");
 /// Makes a struct of optional keys, read and written key by key. Adding a key is adding a line.
 ///
 /// `manual` leaves [`Read`] to be written by hand on top of `read_keys`; `nullable` takes nothing for a mapping without
-/// keys. `foreign` lists keys that exist elsewhere in the format and are not read.
+/// keys. `foreign` lists keys of the format that are not carried out yet.
 macro_rules! record {
     (
         $(#[$meta:meta])*

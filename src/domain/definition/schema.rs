@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::place::Spanned;
 use super::reader::Mapping;
-use super::settings::{DriverName, Mode, Settings};
+use super::settings::{DriverName, Hosts, Mode, Overlay, Settings};
 use super::values::{Pairs, Period, Words};
 
 /// Returns the schema (JSON Schema 2020-12).
@@ -86,6 +86,29 @@ inline!(Pairs, {
     "additionalProperties": {"type": ["string", "number", "boolean"]},
     "items": {"type": "string"}
 });
+impl JsonSchema for Overlay {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Overlay".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let keys: serde_json::Map<_, _> = Self::KEYS
+            .iter()
+            .map(|key| ((*key).to_owned(), json!(true)))
+            .collect();
+        let service = json!({"type": "object", "properties": keys, "additionalProperties": false});
+        json_schema!({"type": "object", "additionalProperties": service})
+    }
+}
+
+inline!(Hosts, {"anyOf": [
+    {"type": "array", "items": {"type": "string"}},
+    {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
+]});
 inline!(DriverName, {"enum": (DriverName::WORDS)});
 inline!(Mode, {"enum": (Mode::WORDS)});
 

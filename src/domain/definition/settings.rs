@@ -1,8 +1,15 @@
 //! `longshore.yaml` as written: what Compose has no word for.
 
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
 use super::place::Spanned;
-use super::reader::{Mapping, record, words};
+use super::problem::Problem;
+use super::reader::{Mapping, Read, Reader, record, words};
 use super::values::{Pairs, Period, Words};
+use super::write::Write;
+use super::yaml::{Entry, Node, Value};
 
 record! {
     /// What Compose has no word for: tests, environments, and where the cluster is defined.
@@ -18,6 +25,7 @@ record! {
         /// Where the cluster runs.
         environments: Mapping<EnvironmentEntry>,
     }
+    foreign &["engines", "notify", "registry", "release"]
 }
 
 record! {
@@ -32,6 +40,7 @@ record! {
         /// How long it may take (`10m` unless said).
         timeout: Period,
     }
+    foreign &["artifacts", "matrix", "reports", "retries"]
 }
 
 record! {
@@ -41,8 +50,16 @@ record! {
     plain struct EnvironmentEntry {
         /// How its hosts run units.
         driver: DriverName,
-        /// Its hosts, `[user@]host[:port]`, as ssh knows them.
-        hosts: Vec<Spanned<String>>,
+        /// The environment in which a release has to have been recorded healthy before.
+        from: String,
+        /// Whether every image has to be held by a test, and the tree without changes.
+        require_tests: bool,
+        /// Its hosts, `[user@]host[:port]`, as ssh knows them: a list, or a mapping from groups to lists.
+        hosts: Hosts,
+        /// Profiles whose services it runs too.
+        profiles: Vec<Spanned<String>>,
+        /// What its services have more or less of than the definition says.
+        services: Overlay,
         /// How many instances of services there are.
         place: Mapping<PlaceEntry>,
         /// Values of variables, on top of the shell's and those of `.env`.
@@ -52,6 +69,116 @@ record! {
         /// What has to answer before an instance counts as healthy.
         probes: Mapping<ProbeEntry>,
     }
+    foreign &["secrets"]
+}
+
+/// Hosts, each with the groups that it is in: a list, or a mapping from groups to lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hosts(pub Vec<Grouped>);
+
+/// A host and its group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouped {
+    /// The host.
+    pub host: Spanned<String>,
+    /// The group, if it is in one.
+    pub group: Option<String>,
+}
+
+impl Hosts {
+    fn list(node: &Node, group: Option<&str>, reader: &mut Reader) -> Option<Vec<Grouped>> {
+        let items = reader.list(node, "a list of hosts")?;
+        let hosts = reader.items(items).into_iter().map(|host| Grouped {
+            host,
+            group: group.map(str::to_owned),
+        });
+        Some(hosts.collect())
+    }
+}
+
+impl Read for Hosts {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let Value::Map(entries) = &node.value else {
+            return Self::list(node, None, reader).map(Self);
+        };
+        let mut hosts = Vec::new();
+        for Entry { key, value } in entries {
+            let group = key.text.as_str();
+            let read = |reader: &mut Reader| Self::list(value, Some(group), reader);
+            hosts.extend(reader.within(group, read).into_iter().flatten());
+        }
+        Some(Self(hosts))
+    }
+}
+
+impl Write for Hosts {
+    fn write(&self) -> Option<serde_json::Value> {
+        let mut groups: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for Grouped { host, group } in &self.0 {
+            let group = group.as_deref().unwrap_or_default();
+            groups.entry(group).or_default().push(&host.value);
+        }
+        Some(match groups.remove("") {
+            Some(hosts) => json!(hosts),
+            None => json!(groups),
+        })
+    }
+}
+
+/// What an environment lays over services: how much they get, how many there are, and what they are told. Kept as it is
+/// written, for it is a piece of a Compose file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay(pub Node);
+
+impl Overlay {
+    /// The keys of a service that an environment may lay over it. The others decide what was tested.
+    pub const KEYS: &[&str] = &[
+        "cpus",
+        "cpu_shares",
+        "deploy",
+        "environment",
+        "labels",
+        "logging",
+        "mem_limit",
+        "mem_reservation",
+        "memswap_limit",
+        "pids_limit",
+        "ports",
+        "restart",
+        "scale",
+        "shm_size",
+        "stop_grace_period",
+        "ulimits",
+    ];
+}
+
+impl Read for Overlay {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        for Entry { key, value } in reader.map(node, "a mapping from services")? {
+            reader.within(&key.text, |reader| {
+                let keys = reader.map(value, "a mapping").unwrap_or_default();
+                for entry in keys {
+                    if Self::KEYS.contains(&entry.key.text.as_str()) {
+                        continue;
+                    }
+                    let message = format!("an environment does not change `{}`", entry.key.text);
+                    let problem = Problem::error("not-tested", message);
+                    let problem = problem.at(&entry.key.at, "decides what was tested");
+                    reader.problems.push(problem.did_you_mean(&entry.key.text, Self::KEYS.iter().copied()).help(
+                        "write it in the definition, so that tests see it; an environment lays over: ".to_owned()
+                            + &Self::KEYS.join(", "),
+                    ));
+                }
+            });
+        }
+        Some(Self(node.clone()))
+    }
+}
+
+impl Write for Overlay {
+    fn write(&self) -> Option<serde_json::Value> {
+        Some(self.0.json())
+    }
 }
 
 record! {
@@ -59,11 +186,14 @@ record! {
     #[derive(schemars::JsonSchema)]
     #[schemars(deny_unknown_fields)]
     plain struct PlaceEntry {
+        /// The group of hosts that it runs on.
+        on: String,
         /// `global`: one on every host.
         mode: Mode,
         /// So many, spread over the hosts.
         count: u16,
     }
+    foreign &["conflicts", "same-host-as", "spread"]
 }
 
 record! {

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod gate;
+pub mod permit;
 pub mod placement;
 pub mod preflight;
 pub mod reducer;

@@ -189,6 +189,29 @@ impl<'a> Draft<'a> {
         &self.environment.services
     }
 
+    /// Returns the hosts that a service may run on: those of its group, or all. A definition names no group without
+    /// hosts.
+    fn allowed(&self, service: &ServiceName) -> Vec<usize> {
+        let place = self.environment.place.get(service);
+        let group = place.and_then(|place| place.on.as_ref());
+        let inside = |name: &HostName| {
+            let mut hosts = self.environment.hosts.iter();
+            group.is_none_or(|group| {
+                hosts.any(|host| host.name() == name && host.groups.contains(group))
+            })
+        };
+        let all = 0..self.hosts.len();
+        let there: Vec<_> = all
+            .clone()
+            .filter(|host| inside(self.hosts[*host]))
+            .collect();
+        if there.is_empty() {
+            all.collect()
+        } else {
+            there
+        }
+    }
+
     /// Returns how a service is spread; none if it goes with its group.
     fn spreading(&self, service: &ServiceName) -> Option<Placement> {
         let place = self.environment.place.get(service)?;
@@ -225,13 +248,14 @@ impl<'a> Draft<'a> {
     /// Places what is on every host, or has a number of instances.
     fn spread(&mut self) {
         for name in self.services().keys() {
+            let there = self.allowed(name);
             let count = match self.spreading(name) {
-                Some(Placement::Global) => self.hosts.len(),
+                Some(Placement::Global) => there.len(),
                 Some(Placement::Count(count)) => usize::from(count),
                 None => continue,
             };
             for number in 0..count {
-                self.put(number % self.hosts.len(), name, number + 1);
+                self.put(there[number % there.len()], name, number + 1);
             }
         }
     }
@@ -245,15 +269,18 @@ impl<'a> Draft<'a> {
                 .any(|name| volumes(&self.services()[*name]).next().is_some())
         });
         for (turn, group) in groups.into_iter().enumerate() {
-            let fitting: Vec<_> = (0..self.hosts.len())
-                .filter(|host| self.fits(&group, *host))
-                .collect();
-            let host = match fitting.len() {
-                0 => turn % self.hosts.len(),
-                count => fitting[turn % count],
-            };
+            let allowed = |host: &usize| group.iter().all(|name| self.allowed(name).contains(host));
+            let allowed: Vec<_> = (0..self.hosts.len()).filter(allowed).collect();
+            let fits = |host: &usize| self.fits(&group, *host);
+            let fitting: Vec<_> = allowed.iter().copied().filter(fits).collect();
+            let chosen = [fitting, allowed]
+                .into_iter()
+                .find(|hosts| !hosts.is_empty());
             for name in group {
-                self.put(host, name, 1);
+                // Where no host is in every group that is asked for, each goes where it has to: that is told.
+                let own = self.allowed(name);
+                let there = chosen.as_ref().unwrap_or(&own);
+                self.put(there[turn % there.len()], name, 1);
             }
         }
     }

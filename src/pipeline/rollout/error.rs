@@ -8,6 +8,7 @@ use crate::domain::inventory::ParseError;
 use crate::domain::invocation::ArchiveError;
 use crate::domain::invocation::answer::Unanswered;
 use crate::domain::name::{EnvironmentName, HostName, ServiceName};
+use crate::domain::plan::permit::NotPermitted;
 use crate::domain::plan::placement::PlacementError;
 use crate::domain::plan::reducer::Outcome;
 use crate::domain::plan::rollout::{NoWayBack, PlanError, Refused};
@@ -124,6 +125,9 @@ pub enum RolloutError {
     /// The release cannot run as units.
     #[error(transparent)]
     Render(#[from] RenderError),
+    /// The environment does not take the release.
+    #[error(transparent)]
+    NotPermitted(#[from] NotPermitted),
     /// There is no plan.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -178,6 +182,7 @@ impl Explain for RolloutError {
             Self::NoEnvironment { .. } | Self::NoHosts { .. } => Kind::Invalid,
             Self::Placement(error) => error.kind(),
             Self::Render(error) => error.kind(),
+            Self::NotPermitted(error) => error.kind(),
             Self::Plan(error) => error.kind(),
             Self::Refused(error) => error.kind(),
             Self::Blobs(error) => error.kind(),
@@ -219,6 +224,7 @@ impl Explain for RolloutError {
             Self::NoWayBack(error) => error.hints(),
             Self::Placement(error) => error.hints(),
             Self::Render(error) => error.hints(),
+            Self::NotPermitted(error) => error.hints(),
             Self::Plan(error) => error.hints(),
             Self::Refused(error) => error.hints(),
             Self::Blobs(error) => error.hints(),

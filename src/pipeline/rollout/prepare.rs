@@ -13,6 +13,7 @@ use super::survey::{Survey, survey};
 use crate::domain::cluster::{Cluster, Environment, Host};
 use crate::domain::ledger::{DeploymentRecord, Provenance, Release};
 use crate::domain::name::{DeploymentId, EnvironmentName, HostName, ReleaseId};
+use crate::domain::plan::permit::permit;
 use crate::domain::plan::placement::{Placed, placement};
 use crate::domain::plan::reducer::Outcome;
 use crate::domain::plan::rollout::{self, BackInput, Plan, PlanInput};
@@ -57,6 +58,14 @@ pub async fn prepare(
     events: &Events,
 ) -> Result<Prepared, RolloutError> {
     let environment = environment(&release.cluster, &target.environment)?;
+    let mut records = Vec::new();
+    for place in [Some(&target.environment), environment.from.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        records.extend(project.ledger.deployments(Some(place), RECORDS).await?);
+    }
+    permit(release, &target.environment, environment, &records)?;
     let hosts = chosen(environment, target)?;
     let scope = scope(&release.cluster, target);
     let placed = placement(&target.environment, environment)?;

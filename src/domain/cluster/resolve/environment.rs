@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::names::Names;
-use crate::domain::cluster::{Driver, Environment, Host, Service};
-use crate::domain::definition::settings::{self, DriverName};
+use crate::domain::cluster::{Driver, Environment, Host, Service, SshTarget};
+use crate::domain::definition::settings::{self, DriverName, Grouped};
 use crate::domain::definition::{Named, Pairs, Problem, Reading, Spanned};
 use crate::domain::name::{EnvironmentName, ServiceName};
 
@@ -40,28 +40,38 @@ impl Resolver<'_> {
     ) -> Environment {
         let settings::EnvironmentEntry {
             driver,
+            from,
+            require_tests,
             hosts,
+            profiles,
+            // Laid over the reading already.
+            services: _,
             place,
             variables,
             rollout,
             probes,
         } = &entry.value;
+        let profiles = self.profiles(reading, profiles.as_ref());
         let driver = match driver.as_ref().map(|driver| driver.value) {
             None | Some(DriverName::Systemd) => Driver::Systemd,
         };
         let hosts = self.hosts(name, entry, hosts.as_ref());
         let all = self.services(reading);
         self.same_images(entry, reading, base, &all);
-        let services = self.placed(name, reading, all);
+        let services = self.placed(name, reading, &profiles, all);
         let names = Names::of(reading);
-        let place = self.places(reading, &services, hosts.len(), place.as_ref());
+        let place = self.places(reading, &services, &hosts, place.as_ref());
         let probes = self.probes(&names, &services, probes.as_ref());
         self.honoured_by(driver, reading, &services);
+        self.moving_images(name, reading, &services);
         self.host_ports(reading, &services);
         self.host_binds(reading, &services);
         let rollout = rollout.as_ref().map(|rollout| &rollout.value);
         Environment {
             driver,
+            from: self.origin(name, from.as_ref()),
+            require_tests: require_tests.as_ref().is_some_and(|flag| flag.value),
+            profiles,
             hosts,
             place,
             variables: self.variables(variables.as_ref()),
@@ -93,26 +103,32 @@ impl Resolver<'_> {
         &mut self,
         name: &str,
         entry: &Entry,
-        written: Option<&Spanned<Vec<Spanned<String>>>>,
+        written: Option<&Spanned<settings::Hosts>>,
     ) -> Vec<Host> {
         let mut hosts: Vec<Host> = Vec::new();
-        let mut names = BTreeSet::new();
-        for host in written.into_iter().flat_map(|hosts| &hosts.value) {
-            let Some(ssh) = self.name(&host.value, &host.at) else {
+        for Grouped { host, group } in written.into_iter().flat_map(|hosts| &hosts.value.0) {
+            let Some(ssh) = self.name::<SshTarget>(&host.value, &host.at) else {
                 continue;
             };
-            let named = Host { ssh };
-            if names.insert(named.name().clone()) {
-                hosts.push(named);
-            } else {
-                let message = format!("host `{}` is named twice", named.name());
-                let problem = Problem::error("duplicate-host", message).at(&host.at, "again here");
-                self.tell(problem.help(
-                    "hosts that differ in their port need names of their own: in ~/.ssh/config",
-                ));
+            let groups: BTreeSet<String> = group.iter().cloned().collect();
+            let known = hosts.iter_mut().find(|known| known.ssh.host == ssh.host);
+            match known {
+                None => hosts.push(Host { ssh, groups }),
+                // A host may be in several groups.
+                Some(known) if known.ssh == ssh && !groups.is_subset(&known.groups) => {
+                    known.groups.extend(groups);
+                }
+                Some(known) => {
+                    let message = format!("host `{}` is named twice", known.name());
+                    let problem = Problem::error("duplicate-host", message);
+                    let problem = problem.at(&host.at, "again here");
+                    self.tell(problem.help(
+                        "hosts that differ in their port need names of their own: in ~/.ssh/config",
+                    ));
+                }
             }
         }
-        if written.is_none_or(|hosts| hosts.value.is_empty()) {
+        if written.is_none_or(|hosts| hosts.value.0.is_empty()) {
             let problem = Problem::error("no-hosts", format!("environment `{name}` has no hosts"));
             let at = written.map_or(&entry.key, |hosts| &hosts.at);
             self.tell(
@@ -122,6 +138,51 @@ impl Resolver<'_> {
             );
         }
         hosts
+    }
+
+    /// Reads the profiles whose services an environment runs.
+    fn profiles(
+        &mut self,
+        reading: &Reading,
+        written: Option<&Spanned<Vec<Spanned<String>>>>,
+    ) -> BTreeSet<String> {
+        let services = reading
+            .compose
+            .services
+            .iter()
+            .flat_map(|all| all.value.0.values());
+        let known = services.flat_map(|service| service.value.profiles.iter());
+        let known: BTreeSet<&str> = known
+            .flat_map(|profiles| &profiles.value.0)
+            .map(|profile| profile.value.as_str())
+            .collect();
+        let mut profiles = BTreeSet::new();
+        for profile in written.into_iter().flat_map(|profiles| &profiles.value) {
+            if !known.contains(profile.value.as_str()) {
+                let message = format!("no service has the profile `{}`", profile.value);
+                let problem =
+                    Problem::error("unknown-profile", message).at(&profile.at, "not known");
+                self.tell(problem.did_you_mean(&profile.value, known.iter().copied()));
+            }
+            profiles.insert(profile.value.clone());
+        }
+        profiles
+    }
+
+    /// Reads the environment that a release has to come from.
+    fn origin(&mut self, own: &str, written: Option<&Spanned<String>>) -> Option<EnvironmentName> {
+        let written = written?;
+        let environments = self.definition.environments.keys().map(String::as_str);
+        let others: Vec<_> = environments.filter(|name| *name != own).collect();
+        if !others.contains(&written.value.as_str()) {
+            let message = format!("there is no other environment `{}`", written.value);
+            let problem = Problem::error("unknown-environment", message);
+            let problem = problem.at(&written.at, "not defined");
+            let problem = problem.did_you_mean(&written.value, others);
+            self.tell(problem);
+            return None;
+        }
+        self.name(&written.value, &written.at)
     }
 
     /// What runs has to be what was tested: variables of an environment may not choose another image.
@@ -175,8 +236,17 @@ impl Resolver<'_> {
     }
 
     /// Leaves out what is never placed, and says what is missed then.
-    fn placed(&mut self, environment: &str, reading: &Reading, all: Services) -> Services {
-        let stays = |service: &Service| !service.test_only && service.profiles.is_empty();
+    fn placed(
+        &mut self,
+        environment: &str,
+        reading: &Reading,
+        profiles: &BTreeSet<String>,
+        all: Services,
+    ) -> Services {
+        let active = |service: &Service| {
+            service.profiles.is_empty() || !service.profiles.is_disjoint(profiles)
+        };
+        let stays = |service: &Service| !service.test_only && active(service);
         let left_out: BTreeSet<ServiceName> = all
             .iter()
             .filter(|(_, service)| !stays(service))

@@ -3,6 +3,7 @@
 //! Nothing stops at the first problem. What is wrong is left out of the result and told with its place, so that one
 //! run of `check` shows all there is to repair.
 
+mod advice;
 mod circle;
 mod edges;
 mod environment;
@@ -72,6 +73,7 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     resolver.files(compose);
     let tests = resolver.tests(&services);
     resolver.honoured_in_tests(&definition.base, &services, &tests);
+    resolver.advise(&definition.base, &services);
     let environments = resolver.environments(&services);
     let problems = resolver.problems;
     if let Some(problems) = Problems::of(problems.clone()) {
@@ -216,9 +218,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn no_services(&mut self, reading: &Reading) {
-        let unread = reading.compose.services.is_none();
         let error = |problem: &Problem| problem.severity == Severity::Error;
-        if unread && self.problems.iter().any(error) {
+        // They may be missing because they could not be read.
+        if self.problems.iter().any(error) {
             return;
         }
         let problem = Problem::error("no-services", "the definition has no services");

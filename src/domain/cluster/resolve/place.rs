@@ -1,11 +1,11 @@
 //! Placement: how many instances of a service there are, and whether there can be so many.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Resolver;
 use super::environment::Services;
 use super::names::Names;
-use crate::domain::cluster::{Mount, MountSource, Place, Placement, Port, Service};
+use crate::domain::cluster::{Host, Mount, MountSource, Place, Placement, Port, Service};
 use crate::domain::definition::compose::{self, DeployMode};
 use crate::domain::definition::settings;
 use crate::domain::definition::{At, Mapping, Problem, Reading, Spanned};
@@ -16,7 +16,7 @@ impl Resolver<'_> {
         &mut self,
         reading: &Reading,
         services: &Services,
-        hosts: usize,
+        hosts: &[Host],
         written: Option<&Spanned<Mapping<settings::PlaceEntry>>>,
     ) -> BTreeMap<ServiceName, Place> {
         let names = Names::of(reading);
@@ -25,8 +25,9 @@ impl Resolver<'_> {
             if let Some((placement, at)) = said(reading, name)
                 && written.is_none_or(|entries| !entries.value.0.contains_key(name.as_str()))
             {
-                self.countable((name, service), placement, hosts, at);
-                places.insert(name.clone(), Place { placement });
+                self.countable((name, service), placement, hosts.len(), at);
+                let on = None;
+                places.insert(name.clone(), Place { placement, on });
             }
         }
         for (name, entry) in written.into_iter().flat_map(|entries| &entries.value.0) {
@@ -34,7 +35,10 @@ impl Resolver<'_> {
             else {
                 continue;
             };
-            let settings::PlaceEntry { mode, count } = &entry.value;
+            let settings::PlaceEntry { on, mode, count } = &entry.value;
+            let on = on.as_ref().and_then(|on| self.group(on, hosts));
+            let there = |host: &&Host| on.as_ref().is_none_or(|group| host.groups.contains(group));
+            let there = hosts.iter().filter(there).count();
             let placement = match (mode, count) {
                 (Some(_), None) => Placement::Global,
                 (None, Some(count)) => Placement::Count(count.value),
@@ -46,20 +50,42 @@ impl Resolver<'_> {
                     self.tell(problem.at(&count.at, "remove this, or `mode`"));
                     continue;
                 }
+                (None, None) if on.is_some() => {
+                    said(reading, &name).map_or(Placement::Count(1), |(placement, _)| placement)
+                }
                 (None, None) if self.told_at(&entry.at) => continue,
                 (None, None) => {
                     let problem = Problem::error(
                         "missing-key",
                         format!("the place of `{name}` says nothing"),
                     );
-                    self.tell(problem.at(&entry.key, "expected `mode: global` or `count`"));
+                    self.tell(problem.at(&entry.key, "expected `on`, `mode: global` or `count`"));
                     continue;
                 }
             };
-            self.countable((&name, service), placement, hosts, &entry.at);
-            places.insert(name, Place { placement });
+            self.countable((&name, service), placement, there, &entry.at);
+            places.insert(name, Place { placement, on });
         }
         places
+    }
+
+    /// Reads the group of hosts that a service runs on.
+    fn group(&mut self, written: &Spanned<String>, hosts: &[Host]) -> Option<String> {
+        let groups: BTreeSet<&str> = hosts
+            .iter()
+            .flat_map(|host| host.groups.iter().map(String::as_str))
+            .collect();
+        if groups.contains(written.value.as_str()) {
+            return Some(written.value.clone());
+        }
+        let message = format!("there is no group of hosts `{}`", written.value);
+        let problem = Problem::error("unknown-group", message).at(&written.at, "not defined");
+        let problem = problem.did_you_mean(&written.value, groups);
+        self.tell(problem.help(format!(
+            "write hosts in groups: `hosts: {{{}: [core@10.0.0.11]}}`",
+            written.value
+        )));
+        None
     }
 
     fn countable(
@@ -94,8 +120,11 @@ impl Resolver<'_> {
             let message = format!(
                 "service `{name}` has more instances than there are hosts, on one host port"
             );
-            let problem =
-                Problem::error("port-taken", message).at(at, format!("there are {hosts} hosts"));
+            let there = match hosts {
+                1 => "there is 1 host".to_owned(),
+                hosts => format!("there are {hosts} hosts"),
+            };
+            let problem = Problem::error("port-taken", message).at(at, there);
             self.tell(
                 problem.help("publish no fixed host port, or count at most one for each host"),
             );

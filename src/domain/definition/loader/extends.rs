@@ -1,5 +1,7 @@
 //! `extends`: a service that is another one, of the same file or another, and what it says itself laid over.
 
+use std::collections::BTreeSet;
+
 use super::super::path;
 use super::super::place::Spanned;
 use super::super::place::{At, How};
@@ -67,6 +69,7 @@ impl Loader {
             loader: self,
             scope,
             way: Vec::new(),
+            circles: BTreeSet::new(),
         };
         for section in sections
             .iter_mut()
@@ -102,6 +105,8 @@ struct Extending<'l, 's, 'v> {
     scope: &'s mut Scope<'v>,
     /// The services on the way to the one in hand.
     way: Vec<Link>,
+    /// The circles that were told, each by its services.
+    circles: BTreeSet<BTreeSet<(String, String)>>,
 }
 
 impl Extending<'_, '_, '_> {
@@ -201,6 +206,12 @@ impl Extending<'_, '_, '_> {
         let deep = self.way.len() >= DEEPEST;
         if let Some(start) = start {
             let circle = &self.way[start..];
+            let members = circle
+                .iter()
+                .map(|link| (link.file.clone(), link.service.clone()));
+            if !self.circles.insert(members.collect()) {
+                return true;
+            }
             let names = circle.iter().map(|link| link.service.as_str());
             let names: Vec<_> = names.chain([name]).collect();
             let message = format!(

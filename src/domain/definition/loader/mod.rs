@@ -229,14 +229,14 @@ impl Loader {
             // As Compose has it, so that a file can use it.
             variables.insert(PROJECT_NAME.to_owned(), name.text.clone());
         }
-        let base = self.reading(&names, &folder, &variables, BTreeMap::new());
+        let base = self.reading(&names, &folder, &variables, Own::default());
         if !self.need.is_empty() {
             return None;
         }
         let base = base?;
         let mut environments = BTreeMap::new();
-        for (name, on_top) in own_variables(settings.as_ref()) {
-            let reading = self.reading(&names, &folder, &variables, on_top);
+        for (name, own) in own(settings.as_ref()) {
+            let reading = self.reading(&names, &folder, &variables, own);
             environments.extend(reading.map(|reading| (name, reading)));
         }
         self.ask_for_files(&folder, &base);
@@ -460,11 +460,17 @@ impl Loader {
         names: &[String],
         folder: &str,
         variables: &BTreeMap<String, String>,
-        on_top: BTreeMap<String, String>,
+        own: Own,
     ) -> Option<Reading> {
+        let on_top = own.variables;
         let pass = Interpolation::new(variables, &on_top);
         let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned());
+        scope.including.extend(names.first().cloned());
         let model = self.model(names, &mut scope);
+        let model = match (model, own.services) {
+            (Some(model), Some(services)) => self.overlaid(model, &services, &mut scope),
+            (model, _) => model,
+        };
         let mut reader = Reader::new(scope.folders);
         let compose = model.map(|model| File::read(&model, &mut reader).unwrap_or_default());
         let mut pass = scope.interpolation;
@@ -479,6 +485,42 @@ impl Loader {
             uses,
             extensions: reader.extensions,
         })
+    }
+
+    /// Lays what an environment says over services. One that is not there is told, for nothing would run it.
+    fn overlaid(&mut self, model: Node, services: &Node, scope: &mut Scope<'_>) -> Option<Node> {
+        let mut services = scope.interpolation.tree(services);
+        let known: Vec<_> = match model.get("services").map(|services| &services.value) {
+            Some(yaml::Value::Map(entries)) => {
+                entries.iter().map(|entry| entry.key.text.clone()).collect()
+            }
+            Some(yaml::Value::Scalar(_) | yaml::Value::List(_)) | None => Vec::new(),
+        };
+        if let yaml::Value::Map(entries) = &mut services.value {
+            entries.retain(|yaml::Entry { key, .. }| {
+                let is = known.contains(&key.text);
+                if !is {
+                    let message = format!("there is no service `{}`", key.text);
+                    let problem = Problem::error("unknown-service", message);
+                    let problem = problem.at(&key.at, "not defined");
+                    let known = known.iter().map(String::as_str);
+                    self.problems.push(problem.did_you_mean(&key.text, known));
+                }
+                is
+            });
+        }
+        let over = Node {
+            at: services.at.clone(),
+            tag: None,
+            value: yaml::Value::Map(vec![yaml::Entry {
+                key: yaml::Key {
+                    text: "services".to_owned(),
+                    at: services.at.clone(),
+                },
+                value: services,
+            }]),
+        };
+        lay(model, over, Vec::new(), false, &mut self.problems)
     }
 
     /// Puts files together: variables filled in, `extends` and `include` carried out, each laid over those before it.
@@ -542,20 +584,34 @@ fn as_name(text: &str) -> String {
         .collect()
 }
 
-fn own_variables(settings: Option<&Settings>) -> BTreeMap<String, BTreeMap<String, String>> {
+/// What an environment has of its own.
+#[derive(Debug, Default)]
+struct Own {
+    /// Variables that hide those of the shell and of files.
+    variables: BTreeMap<String, String>,
+    /// What is laid over services.
+    services: Option<Node>,
+}
+
+fn own(settings: Option<&Settings>) -> BTreeMap<String, Own> {
     let environments = settings.and_then(|settings| settings.environments.as_ref());
     let named = environments
         .into_iter()
         .flat_map(|environments| &environments.value.0);
     named
         .map(|(name, environment)| {
+            let environment = &environment.value;
             let pairs = environment
-                .value
                 .variables
                 .iter()
                 .flat_map(|pairs| &pairs.value.0);
             let values = pairs.filter_map(|(name, pair)| Some((name.clone(), pair.value.clone()?)));
-            (name.clone(), values.collect())
+            let services = environment.services.as_ref();
+            let own = Own {
+                variables: values.collect(),
+                services: services.map(|services| services.value.0.clone()),
+            };
+            (name.clone(), own)
         })
         .collect()
 }

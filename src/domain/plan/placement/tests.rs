@@ -179,3 +179,24 @@ proptest! {
         prop_assert_eq!(placed.values().map(BTreeSet::len).sum::<usize>(), 8);
     }
 }
+
+#[test]
+fn a_service_runs_on_its_group_of_hosts() {
+    let services = [("a", service()), ("b", service()), ("c", service())];
+    let mut release = sample::release(&services, &["one", "two", "three"]);
+    let environment = sample::environment(&mut release);
+    for (host, group) in [(1, "web"), (2, "web"), (0, "db")] {
+        environment.hosts[host].groups.insert(group.to_owned());
+    }
+    sample::place(&mut release, "a", Placement::Global);
+    sample::place(&mut release, "b", Placement::Count(1));
+    let environment = sample::environment(&mut release);
+    for (name, group) in [("a", "web"), ("b", "db")] {
+        let place = environment
+            .place
+            .get_mut(&name.parse::<ServiceName>().unwrap())
+            .unwrap();
+        place.on = Some(group.to_owned());
+    }
+    assert_eq!(words(&release), "one: b-1; three: a-2; two: a-1 c-1");
+}
