@@ -51,6 +51,8 @@ pub enum How {
     Include,
     /// In place of what an earlier file says.
     Override,
+    /// Mounted because another service mounts it.
+    VolumesFrom,
 }
 
 impl How {
@@ -62,6 +64,7 @@ impl How {
             Self::Extends => "extended here",
             Self::Include => "included here",
             Self::Override => "in place of this",
+            Self::VolumesFrom => "mounted from there by this",
         }
     }
 }
@@ -115,6 +118,12 @@ impl Place {
         };
         let at = |offset: usize| (range.start + offset).min(range.end);
         Self::new(&self.source, at(part.start)..at(part.end))
+    }
+
+    /// Returns the file.
+    #[must_use]
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
     }
 
     /// Returns the file's path.

@@ -6,7 +6,8 @@
 mod node;
 mod parse;
 mod text;
+mod write;
 
 pub use node::{Entry, Key, Node, Scalar, Tag, Value};
-pub use parse::parse;
+pub use parse::{parse, parse_part, parse_text};
 pub use text::{LARGEST, text};

@@ -78,6 +78,19 @@ impl Node {
         }
     }
 
+    /// Says that this node and all below stand somewhere else.
+    pub fn move_to(&mut self, place: &Place) {
+        self.at = place.clone().into();
+        match &mut self.value {
+            Value::Scalar(_) => {}
+            Value::List(items) => items.iter_mut().for_each(|item| item.move_to(place)),
+            Value::Map(entries) => entries.iter_mut().for_each(|entry| {
+                entry.key.at = place.clone().into();
+                entry.value.move_to(place);
+            }),
+        }
+    }
+
     /// Returns it as JSON, scalars typed by the core schema.
     #[must_use]
     pub fn json(&self) -> Json {

@@ -21,12 +21,41 @@ const MOST_COPIED: usize = 32 * 1024 * 1024;
 /// Reads the documents of a file, empty ones left out. None without an error is an empty file.
 #[must_use]
 pub fn parse(source: &Arc<Source>) -> (Vec<Node>, Vec<Problem>) {
+    read(source, &source.text)
+}
+
+/// Reads the documents that whole lines of a file are, with their places in it.
+#[must_use]
+pub fn parse_part(place: &Place) -> (Vec<Node>, Vec<Problem>) {
+    let source = place.source();
+    let all = 0..source.text.len();
+    let part = place.range().unwrap_or(&all);
+    // What stands before becomes blanks of the same length, so that every offset stays what it is.
+    let before = source.text[..part.start].bytes();
+    let blanks = before.map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+    let text: String = blanks.chain(source.text[part.clone()].chars()).collect();
+    read(source, &text)
+}
+
+/// Reads the documents that a text is which stands in a file in another form: all places are that of the whole.
+#[must_use]
+pub fn parse_text(text: &str, place: &Place) -> (Vec<Node>, Vec<Problem>) {
+    let (path, text) = (place.path().to_owned(), text.to_owned());
+    let (mut trees, mut problems) = parse(&Arc::new(Source { path, text }));
+    trees.iter_mut().for_each(|tree| tree.move_to(place));
+    for problem in &mut problems {
+        problem.places = vec![(place.clone(), String::new())];
+    }
+    (trees, problems)
+}
+
+fn read(source: &Arc<Source>, text: &str) -> (Vec<Node>, Vec<Problem>) {
     let options = granit::options! {
         flow_nesting_limit: DEEPEST,
         block_nesting_limit: DEEPEST,
         emit_comments: false,
     };
-    let mut parser = Parser::new_from_str_with_options(&source.text, options);
+    let mut parser = Parser::new_from_str_with_options(text, options);
     let mut builder = Builder::new(source);
     while let Some(next) = parser.next_event() {
         let step = match next {
