@@ -21,6 +21,7 @@ pub struct Use {
 pub struct Interpolation<'a> {
     variables: &'a BTreeMap<String, String>,
     on_top: &'a BTreeMap<String, String>,
+    off: bool,
     unset: BTreeSet<String>,
     budget: Budget,
     /// What was used, in the order met.
@@ -40,10 +41,20 @@ impl<'a> Interpolation<'a> {
         Self {
             variables,
             on_top,
+            off: false,
             unset,
             budget: Budget::default(),
             uses,
             problems,
+        }
+    }
+
+    /// Begins a pass that leaves everything as it is written.
+    #[must_use]
+    pub fn none(variables: &'a BTreeMap<String, String>) -> Self {
+        Self {
+            off: true,
+            ..Self::new(variables, variables)
         }
     }
 
@@ -85,7 +96,7 @@ impl<'a> Interpolation<'a> {
     }
 
     fn scalar(&mut self, scalar: &Scalar, at: &At) -> Scalar {
-        if !scalar.text.contains('$') {
+        if self.off || !scalar.text.contains('$') {
             return scalar.clone();
         }
         // What a variable holds is a text, also where it looks like nothing, or like a number.

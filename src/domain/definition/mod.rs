@@ -6,6 +6,7 @@
 pub mod compose;
 pub mod dockerfile;
 pub mod dotenv;
+mod import;
 mod interpolate;
 mod loader;
 mod normal;
@@ -22,8 +23,9 @@ mod values;
 mod write;
 pub mod yaml;
 
+pub use import::Format;
 pub use interpolate::Use;
-pub use loader::{Content, Definition, Loader, Name, Reading, Request, Step, source};
+pub use loader::{Content, Definition, Foreign, Loader, Name, Reading, Request, Step, source};
 pub use path::{join, shown};
 pub use place::{At, How, Place, Position, Source, Spanned, Via};
 pub use problem::{Problem, Problems, Severity, sorted};

@@ -160,6 +160,7 @@ impl Extending<'_, '_, '_> {
                     *problem = problem.clone().at(at, "named here");
                 }
                 let tree = trees?.into_iter().next()?;
+                let tree = self.loader.in_compose_form(tree, path, self.scope);
                 let tree = self.scope.interpolation.tree(&tree);
                 self.scope.filled.insert(path.to_owned(), tree.clone());
                 tree

@@ -128,8 +128,10 @@ impl Loader {
         let Scope {
             interpolation,
             folders,
+            foreign,
             ..
         } = inner;
+        scope.foreign = scope.foreign.or(foreign);
         scope.folders.files.extend(folders.files);
         for file in &files {
             scope.folders.files.insert(file.clone(), folder.clone());

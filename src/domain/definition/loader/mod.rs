@@ -4,6 +4,7 @@
 //! has all. So the whole of loading can be tested without a disk.
 
 mod extends;
+mod foreign;
 mod include;
 mod merge;
 mod scope;
@@ -12,11 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub(super) use self::extends::KEYS as EXTENDS_KEYS;
+pub use self::foreign::Foreign;
 pub(super) use self::include::KEYS as INCLUDE_KEYS;
-use self::merge::{lay, stripped};
+use self::merge::lay;
+pub(super) use self::merge::stripped;
 use self::scope::Scope;
 use super::compose::File;
 use super::dotenv;
+use super::import::{Format, finish};
 use super::interpolate::{Interpolation, Use};
 use super::path;
 use super::place::{At, Place, Source};
@@ -35,13 +39,12 @@ const COMPOSE: &[&str] = &[
     "docker-compose.yaml",
     "docker-compose.yml",
 ];
-/// What is merged over a definition that was found under one of those names.
-const OVERRIDES: &[&[&str]] = &[
-    &["compose.override.yaml", "compose.override.yml"],
-    &[
-        "docker-compose.override.yaml",
-        "docker-compose.override.yml",
-    ],
+/// What is merged over a definition that was found under `compose.yaml` and the like.
+const OVERRIDES: &[&str] = &["compose.override.yaml", "compose.override.yml"];
+/// What is merged over one with the names before, which fig's became.
+const OLD_OVERRIDES: &[&str] = &[
+    "docker-compose.override.yaml",
+    "docker-compose.override.yml",
 ];
 
 /// What such a file should hold.
@@ -96,6 +99,8 @@ pub enum Step {
 /// A definition as written: every file read, nothing decided about what it means.
 #[derive(Debug)]
 pub struct Definition {
+    /// The files that define the cluster, in the order in which they are merged.
+    pub names: Vec<String>,
     /// The folder of the first file, to which paths in it are relative.
     pub folder: String,
     /// What the cluster is called, if anything gives it a name.
@@ -106,6 +111,8 @@ pub struct Definition {
     pub base: Reading,
     /// The cluster as each environment's variables make it.
     pub environments: BTreeMap<String, Reading>,
+    /// What was brought to the form of Compose, if the definition is of another format.
+    pub foreign: Option<Foreign>,
     /// What was wrong so far.
     pub problems: Vec<Problem>,
     files: BTreeMap<String, Content>,
@@ -140,6 +147,8 @@ pub struct Loader {
     files: BTreeMap<String, Content>,
     need: BTreeSet<String>,
     trees: BTreeMap<String, Vec<Node>>,
+    /// Whether a foreign file was met.
+    foreign: bool,
     problems: Vec<Problem>,
 }
 
@@ -185,6 +194,7 @@ impl Loader {
             files: BTreeMap::new(),
             need: BTreeSet::new(),
             trees: BTreeMap::new(),
+            foreign: false,
             problems: Vec::new(),
         }
     }
@@ -220,6 +230,7 @@ impl Loader {
             return None;
         }
         let names = written?;
+        let settings = self.with_imported(settings, &names);
         let folder = names
             .first()
             .map_or_else(|| ".".to_owned(), |name| path::parent(name));
@@ -243,16 +254,20 @@ impl Loader {
         for reading in environments.values() {
             self.ask_for_files(&folder, reading);
         }
+        let foreign = self.foreign;
+        let foreign = foreign.then(|| self.in_words_of_compose(&names, &folder, &variables));
         if !self.need.is_empty() {
             return None;
         }
         let (problems, files) = (self.problems.clone(), self.files.clone());
         Some(Definition {
+            names,
             folder,
             name,
             settings,
             base,
             environments,
+            foreign: foreign.flatten(),
             problems,
             files,
         })
@@ -282,11 +297,15 @@ impl Loader {
             let problem = problem.at(&second.at, "the second one begins here");
             self.problems.push(problem.help("remove the `---`"));
         }
+        Some(self.read_settings(tree))
+    }
+
+    fn read_settings(&mut self, tree: &Node) -> Settings {
         let mut reader = Reader::default();
         let settings = Settings::read(tree, &mut reader);
         self.problems.append(&mut reader.problems);
         // What could not be read was told; the Compose file's problems are told beside it.
-        Some(settings.unwrap_or_default())
+        settings.unwrap_or_default()
     }
 
     fn definition_files(&mut self, settings: Option<&Settings>) -> Option<Vec<String>> {
@@ -305,19 +324,15 @@ impl Loader {
         if let Some(cluster) = settings.and_then(|settings| settings.cluster.as_ref()) {
             return Some(vec![path::join(".", &cluster.value)]);
         }
-        let present: Vec<_> = COMPOSE.iter().filter(|name| self.exists(name)).collect();
+        let names = COMPOSE.iter().chain(Format::FILES);
+        let present: Vec<_> = names.filter(|name| self.exists(name)).collect();
         let Some(first) = present.first() else {
             self.problems.push(nothing_found());
             return None;
         };
         let mut files = vec![(**first).to_owned()];
-        let group = usize::from(first.starts_with("docker-"));
-        files.extend(
-            OVERRIDES[group]
-                .iter()
-                .find(|name| self.exists(name))
-                .map(|name| (*name).to_owned()),
-        );
+        let over = overrides(first).iter().find(|name| self.exists(name));
+        files.extend(over.map(|name| (*name).to_owned()));
         if let Some(second) = present.get(1) {
             let message = format!("both `{first}` and `{second}` are here: `{first}` is read");
             let problem = Problem::warning("two-definitions", message);
@@ -351,6 +366,9 @@ impl Loader {
         let mut written = None;
         for file in files {
             for tree in self.trees(file, COMPOSE_FORM).unwrap_or_default() {
+                if Format::of(file, &tree, false).is_some() {
+                    continue;
+                }
                 let name = tree.get("name").filter(|name| !name.is_null());
                 let name = name.map(|name| Interpolation::new(variables, &none).tree(name));
                 if let Some(Node {
@@ -436,6 +454,9 @@ impl Loader {
         }
         let source = self.source(path)?;
         let (trees, mut problems) = yaml::parse(&source);
+        if Format::by_name(path) == Some(Format::Decking) {
+            foreign::forget_comments(&mut problems);
+        }
         let clean = problems.is_empty();
         if trees.is_empty() && clean {
             let problem = Problem::error("empty-file", format!("{path} is empty"));
@@ -467,6 +488,10 @@ impl Loader {
         let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned());
         scope.including.extend(names.first().cloned());
         let model = self.model(names, &mut scope);
+        let model = match scope.foreign {
+            Some(_) => model.map(|model| finish(model, &mut self.problems)),
+            None => model,
+        };
         let model = match (model, own.services) {
             (Some(model), Some(services)) => self.overlaid(model, &services, &mut scope),
             (model, _) => model,
@@ -534,6 +559,7 @@ impl Loader {
                 continue;
             };
             for tree in trees {
+                let tree = self.in_compose_form(tree, name, scope);
                 let tree = scope.interpolation.tree(&tree);
                 let tree = self.extended(tree, name, scope);
                 let Some(tree) = self.included(tree, scope) else {
@@ -647,8 +673,18 @@ pub fn source(path: &str, content: &Content) -> Result<Arc<Source>, Box<Problem>
     }))
 }
 
+/// Returns what is merged over a definition that was found under a name.
+fn overrides(name: &str) -> &'static [&'static str] {
+    match Format::by_name(name) {
+        Some(Format::Fig) => OLD_OVERRIDES,
+        Some(Format::Decking | Format::Cion | Format::Baleen) => &[],
+        None if name.starts_with("docker-") => OLD_OVERRIDES,
+        None => OVERRIDES,
+    }
+}
+
 fn nothing_found() -> Problem {
-    let looked = COMPOSE.join(", ");
+    let looked = [COMPOSE, Format::FILES].concat().join(", ");
     Problem::error("no-definition", "no cluster definition found")
         .help(format!("looked for {SETTINGS} with `cluster:`, {looked}"))
         .help("name one with -f FILE, or its folder with -C DIR")

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::super::import::Format;
 use super::super::interpolate::Interpolation;
 use super::super::reader::{Folders, Reader};
 use super::super::yaml::Node;
@@ -18,6 +19,8 @@ pub(super) struct Scope<'a> {
     pub(super) filled: BTreeMap<String, Node>,
     /// The files that are being included, the outermost first.
     pub(super) including: Vec<String>,
+    /// The format of the foreign file that was met last, if any was.
+    pub(super) foreign: Option<Format>,
 }
 
 impl<'a> Scope<'a> {
@@ -36,6 +39,7 @@ impl<'a> Scope<'a> {
             },
             filled: BTreeMap::new(),
             including: Vec::new(),
+            foreign: None,
         }
     }
 
