@@ -87,6 +87,8 @@ pub enum Colour {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a `longshore.yaml` for the definition found here
+    Init(super::init::Arguments),
     /// Validate everything; list every problem with file, line and column
     Check,
     /// Print the resolved cluster as YAML that is a definition itself, or as JSON

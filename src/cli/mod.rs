@@ -13,6 +13,7 @@ mod failure;
 mod gc;
 mod graph;
 mod history;
+mod init;
 mod lab;
 mod man;
 mod output;

@@ -10,8 +10,8 @@ use super::args::{Cli, Command};
 use super::context::{Context, Interrupt};
 use super::failure::Failure;
 use super::{
-    build, check, completions, config, deploy, gc, graph, history, lab, man, release, rollback,
-    run, status, test, units,
+    build, check, completions, config, deploy, gc, graph, history, init, lab, man, release,
+    rollback, run, status, test, units,
 };
 use crate::domain::failure::Kind;
 
@@ -55,6 +55,7 @@ async fn begin(cli: Cli) -> ExitCode {
 
 async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
     match command {
+        Command::Init(arguments) => init::run(context, &arguments),
         Command::Check => check::run(context),
         Command::Config => config::run(context),
         Command::Graph(arguments) => graph::run(context, &arguments),

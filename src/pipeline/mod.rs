@@ -2,6 +2,7 @@
 
 pub mod build;
 mod events;
+pub mod init;
 pub mod lab;
 pub mod project;
 pub mod read;

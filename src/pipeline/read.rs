@@ -82,7 +82,11 @@ impl Explain for ReadError {
 ///
 /// If there is none, or it is wrong: then with every problem.
 pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
-    let (location, definition, surroundings) = load(request)?;
+    let Found {
+        location,
+        definition,
+        surroundings,
+    } = load(request)?;
     Ok(Read {
         resolved: resolve(&definition, &surroundings)?,
         root: location.root,
@@ -96,7 +100,11 @@ pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
 ///
 /// If there is none, or its own format does not allow it: then with every problem.
 pub fn config(request: &ReadRequest) -> Result<(Value, Vec<Problem>), ReadError> {
-    let (_, definition, surroundings) = load(request)?;
+    let Found {
+        location: _,
+        definition,
+        surroundings,
+    } = load(request)?;
     let (name, mut warnings) = consistent(&definition, &surroundings)?;
     let mut project = definition.normal(name.as_str());
     match resolve(&definition, &surroundings) {
@@ -122,7 +130,18 @@ pub fn config(request: &ReadRequest) -> Result<(Value, Vec<Problem>), ReadError>
     Ok((project, warnings))
 }
 
-fn load(request: &ReadRequest) -> Result<(Location, Box<Definition>, Surroundings), ReadError> {
+/// A definition as written, and where.
+pub(super) struct Found {
+    /// Where.
+    pub(super) location: Location,
+    /// The definition.
+    pub(super) definition: Box<Definition>,
+    /// Where, as texts.
+    pub(super) surroundings: Surroundings,
+}
+
+/// Reads the files of a definition.
+pub(super) fn load(request: &ReadRequest) -> Result<Found, ReadError> {
     let location = loader::locate(&request.directory)?;
     let paths = |paths: &[PathBuf]| {
         paths
@@ -152,7 +171,11 @@ fn load(request: &ReadRequest) -> Result<(Location, Box<Definition>, Surrounding
         root: text(&location.root)?,
         directory: text(&location.directory)?,
     };
-    Ok((location, definition, surroundings))
+    Ok(Found {
+        location,
+        definition,
+        surroundings,
+    })
 }
 
 fn text(path: &Path) -> Result<String, ReadError> {

@@ -70,3 +70,23 @@ pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), WriteError> {
         source,
     })
 }
+
+/// Writes a file so that it is there whole or not at all.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub fn write_whole(path: &Path, content: impl AsRef<[u8]>) -> Result<(), WriteError> {
+    let failed = |source| WriteError {
+        path: path.to_owned(),
+        source,
+    };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!(".{name}.{}", std::process::id()));
+    let written = fs::write(&beside, content).and_then(|()| fs::rename(&beside, path));
+    if written.is_err() {
+        // What failed to be written may not be there to be removed.
+        let _ = fs::remove_file(&beside);
+    }
+    written.map_err(failed)
+}
