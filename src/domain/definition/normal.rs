@@ -141,24 +141,8 @@ fn set(fields: &mut Map<String, Json>, key: &str, value: Json) {
 fn waits(service: &Service, fields: &mut Map<String, Json>) {
     let links = service.links.iter().flat_map(|links| &links.value.0);
     let links = links.map(|link| (link.value.service.as_str(), true));
-    let namespaces = [
-        &service.network_mode,
-        &service.ipc,
-        &service.pid,
-        &service.uts,
-    ];
-    let namespaces = namespaces.into_iter().flatten();
-    let shared = namespaces.filter_map(|one| Some((one.value.service()?, true)));
-    let volumes = service.volumes_from.iter().flat_map(|all| &all.value.0);
-    let volumes = volumes.filter(|from| !from.value.starts_with("container:"));
-    let volumes = volumes.map(|from| {
-        let name = from
-            .value
-            .split_once(':')
-            .map_or(&*from.value, |(name, _)| name);
-        (name, false)
-    });
-    for (name, restart) in links.chain(shared).chain(volumes) {
+    let shared = service.shared().map(|(name, _, restart)| (name, restart));
+    for (name, restart) in links.chain(shared) {
         let mut wait = json!({"condition": "service_started", "required": true});
         if restart {
             wait["restart"] = json!(true);

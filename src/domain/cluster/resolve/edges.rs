@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::service::shared;
 use super::{Resolver, circle::circle};
 use crate::domain::cluster::{Service, Source, Tags};
 use crate::domain::definition::{At, Problem, Reading};
@@ -130,9 +129,9 @@ pub fn edge<'a>(reading: &'a Reading, from: &str, to: &str) -> Option<&'a At> {
         .into_iter()
         .find(|link| link.value.service == to)
         .map(|link| &link.at);
-    let shares = shared(service).find(|(name, _)| *name == to);
+    let shares = service.shared().find(|(name, ..)| *name == to);
     waits
         .or(link)
-        .or(shares.map(|(_, at)| at))
+        .or(shares.map(|(_, at, _)| at))
         .or_else(|| service.build.as_ref().map(|build| &build.at))
 }

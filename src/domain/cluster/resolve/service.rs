@@ -311,9 +311,7 @@ impl Resolver<'_> {
             .iter()
             .map(|link| (link.service.clone(), started(true)));
         let mut dependencies: BTreeMap<_, _> = linked.collect();
-        let volumes = service.volumes_from.as_ref();
-        for (named, at) in shared(service) {
-            let restart = !volumes.is_some_and(|volumes| volumes.at.place.contains(&at.place));
+        for (named, at, restart) in service.shared() {
             if self.known_service(names, named, at) && !self.itself(own, named, at) {
                 let name = named.parse::<ServiceName>().ok();
                 dependencies.extend(name.map(|name| (name, started(restart))));
@@ -362,30 +360,6 @@ impl Resolver<'_> {
         }
         own == other
     }
-}
-
-/// Returns the services whose network, processes or volumes one shares, and where that is said.
-pub fn shared(service: &compose::Service) -> impl Iterator<Item = (&str, &At)> {
-    let compose::Service {
-        network_mode,
-        ipc,
-        pid,
-        uts,
-        volumes_from,
-        ..
-    } = service;
-    let namespaces = [network_mode, ipc, pid, uts].into_iter().flatten();
-    let namespaces = namespaces.filter_map(|one| Some((one.value.service()?, &one.at)));
-    let volumes = volumes_from.iter().flat_map(|all| &all.value.0);
-    let volumes = volumes.filter(|from| !from.value.starts_with("container:"));
-    let volumes = volumes.map(|from| {
-        let name = from
-            .value
-            .split_once(':')
-            .map_or(&*from.value, |(name, _)| name);
-        (name, &from.at)
-    });
-    namespaces.chain(volumes)
 }
 
 fn protocol(transport: Transport) -> Protocol {

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::place::Spanned;
 use super::super::reader::{Read, Reader, record};
-use super::super::values::{Options, Pairs, Size, Texts, Whole};
+use super::super::values::{Options, Pairs, Size, Texts, Whole, once};
 use super::super::write::Write;
 use super::super::yaml::{Node, Value};
 
@@ -229,5 +229,29 @@ record! {
         driver: String,
         /// Its options.
         options: Options,
+    }
+}
+
+/// Devices of the host; of those with the same path in the container the last one counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Devices(pub Vec<Spanned<Device>>);
+
+impl Read for Devices {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let items = reader.list(node, "a list of devices")?;
+        let devices: Vec<Spanned<Device>> = reader.items(items);
+        let key = |device: &Device| {
+            let target = device.target.as_ref();
+            target
+                .map(|target| target.value.clone())
+                .unwrap_or_default()
+        };
+        Some(Self(once(devices, key)))
+    }
+}
+
+impl Write for Devices {
+    fn write(&self) -> Option<Json> {
+        self.0.write()
     }
 }

@@ -5,12 +5,17 @@
 
 mod build;
 mod deploy;
+mod develop;
 mod device;
+mod env_file;
 mod file;
 mod health;
+mod link;
+mod model;
 mod mount;
 mod network;
 mod port;
+mod scalar;
 mod service;
 mod wait;
 
@@ -18,16 +23,20 @@ pub use build::{Build, Contexts, Ssh};
 pub use deploy::{
     Deploy, DeployMode, Limits, Placement, Reservations, Resources, RestartPolicy, Update,
 };
-pub use device::{Blkio, Device, DeviceCount, DeviceRate, DeviceRequest, Gpus, Ulimit};
+pub use develop::{Develop, Hook, Watch};
+pub use device::{
+    Blkio, Device, DeviceCount, DeviceRate, DeviceRequest, Devices, Gpus, Logging, Ulimit,
+};
+pub use env_file::{EnvFile, EnvFiles, LabelFiles};
 pub use file::{Config, Grant, Grants, Secret};
 pub use health::{Healthcheck, Test};
+pub use link::{Link, Links, Restart};
+pub use model::{Model, ModelUse, ModelUses, Provider};
 pub use mount::{Bind, Mount, MountKind, Mounts, TmpfsOptions, VolumeOptions};
 pub use network::{Attachment, External, Ipam, Network, Networks, Pool, Volume};
 pub use port::{Expose, Exposed, Port, Ports, Transport};
-pub use service::{
-    Cgroup, Develop, EnvFile, EnvFiles, Hook, Link, Links, Logging, Model, ModelUse, ModelUses,
-    Namespace, Provider, Restart, Service, Watch,
-};
+pub use scalar::{Cgroup, Micro, Namespace, Percent, PullPolicy, Score, Version};
+pub use service::Service;
 pub use wait::{Dependencies, Dependency, Wait};
 
 use super::reader::{Mapping, record};
@@ -38,7 +47,7 @@ record! {
         /// The project's name.
         name: String,
         /// Obsolete, and without meaning since Compose 2.
-        version: service::Version,
+        version: Version,
         /// The services.
         services: Mapping<Service>,
         /// Networks that services name.
@@ -121,7 +130,7 @@ pub const RECORDS: &[(&str, &[&str])] = &[
     ("services.*.develop.watch[].", Watch::KEYS),
     ("services.*.develop.watch[].exec.", Hook::KEYS),
     ("services.*.devices[].", Device::KEYS),
-    ("services.*.env_file[].", service::LongEnvFile::KEYS),
+    ("services.*.env_file[].", env_file::LongEnvFile::KEYS),
     ("services.*.extends.", super::loader::EXTENDS_KEYS),
     ("services.*.gpus[].", DeviceRequest::KEYS),
     ("services.*.healthcheck.", Healthcheck::KEYS),

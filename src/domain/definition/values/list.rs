@@ -85,6 +85,28 @@ impl Write for Unique {
     }
 }
 
+/// Texts that may look like numbers; none may be there twice.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LooseTexts(pub Vec<Spanned<String>>);
+
+impl Read for LooseTexts {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let items = reader.list(node, "a list of names or numbers")?;
+        let mut texts = Vec::new();
+        for item in items {
+            let text = reader.loose(item, "a name or a number")?;
+            texts.push(Spanned::new(text.to_owned(), item.at.clone()));
+        }
+        Some(Self(once(texts, Clone::clone)))
+    }
+}
+
+impl Write for LooseTexts {
+    fn write(&self) -> Option<Json> {
+        texts(&self.0)
+    }
+}
+
 fn texts(texts: &[Spanned<String>]) -> Option<Json> {
     let texts: Vec<_> = texts.iter().map(|text| &text.value).collect();
     (!texts.is_empty()).then(|| json!(texts))

@@ -8,7 +8,7 @@ mod path;
 mod period;
 
 pub use command::Words;
-pub use list::{OneOrMore, Texts, Unique, once};
+pub use list::{LooseTexts, OneOrMore, Texts, Unique, once};
 pub use number::{Mode, Real, Said, Size, TextSize, Whole};
 pub use pairs::{Hosts, Labels, Options, Pair, Pairs};
 pub use path::{Context, FilePath};
