@@ -188,7 +188,7 @@ impl Reader {
     }
 
     /// Tells that a key means nothing here, unless it is an extension (`x-…`).
-    pub fn unknown(&mut self, entry: &Entry, known: &[&str], foreign: &[&str]) {
+    pub fn unknown(&mut self, entry: &Entry, known: &[&str]) {
         let key = &entry.key;
         if key.text.starts_with("x-") {
             let trail = self.trail.iter().chain([&key.text]).cloned().collect();
@@ -197,22 +197,9 @@ impl Reader {
             return;
         }
         let message = format!("unknown key `{}` in {}", key.text, self.trail());
-        let problem = Problem::error("unknown-key", message);
-        let problem = if foreign.contains(&key.text.as_str()) {
-            let message = format!("`{}` in {} is not carried out yet", key.text, self.trail());
-            let problem = Problem::error("not-yet", message);
-            let help = format!(
-                "remove it, or keep it as `x-{}`, which nothing reads",
-                key.text
-            );
-            problem
-                .at(&key.at, "known, and without effect in this version")
-                .help(help)
-        } else {
-            problem
-                .at(&key.at, "no such key")
-                .did_you_mean(&key.text, known.iter().copied())
-        };
+        let problem = Problem::error("unknown-key", message)
+            .at(&key.at, "no such key")
+            .did_you_mean(&key.text, known.iter().copied());
         self.problems.push(problem);
     }
 }
@@ -315,12 +302,11 @@ number!(u32, "a whole number from 0 to 4294967295");
 /// Makes a struct of optional keys, read and written key by key. Adding a key is adding a line.
 ///
 /// `manual` leaves [`Read`] to be written by hand on top of `read_keys`; `nullable` takes nothing for a mapping without
-/// keys. `foreign` lists keys of the format that are not carried out yet.
+/// keys.
 macro_rules! record {
     (
         $(#[$meta:meta])*
         $kind:ident struct $name:ident { $($(#[$about:meta])* $key:ident: $type:ty,)* }
-        $(foreign $foreign:expr)?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -335,12 +321,11 @@ macro_rules! record {
                 reader: &mut $crate::domain::definition::reader::Reader,
             ) -> Option<Self> {
                 use $crate::domain::definition::reader::unraw;
-                let foreign: &[&str] = $crate::domain::definition::reader::record!(@foreign $($foreign)?);
                 let mut this = Self::default();
                 for entry in reader.map(node, "a mapping")? {
                     match entry.key.text.as_str() {
                         $(key if key == unraw(stringify!($key)) => reader.field(entry, &mut this.$key),)*
-                        _ => reader.unknown(entry, Self::KEYS, foreign),
+                        _ => reader.unknown(entry, Self::KEYS),
                     }
                 }
                 Some(this)
@@ -369,8 +354,6 @@ macro_rules! record {
 
         $crate::domain::definition::reader::record!(@ $kind $name);
     };
-    (@foreign) => { &[] };
-    (@foreign $foreign:expr) => { $foreign };
     (@ manual $name:ident) => {};
     (@ plain $name:ident) => { $crate::domain::definition::reader::record!(@@ $name false); };
     (@ nullable $name:ident) => { $crate::domain::definition::reader::record!(@@ $name true); };

@@ -24,8 +24,15 @@ record! {
         tests: Mapping<TestEntry>,
         /// Where the cluster runs.
         environments: Mapping<EnvironmentEntry>,
+        /// Containers that are run once the tests are green, each after the one before.
+        release: Vec<Spanned<ReleaseEntry>>,
+        /// The registry that keeps released images, and that hosts pull them from.
+        registry: String,
+        /// Engines that build and test, `unix://`, `tcp://` or `ssh://`.
+        engines: Vec<Spanned<String>>,
+        /// Who is told how it went.
+        notify: NotifyEntry,
     }
-    foreign &["engines", "notify", "registry", "release"]
 }
 
 record! {
@@ -39,8 +46,81 @@ record! {
         command: Words,
         /// How long it may take (`10m` unless said).
         timeout: Period,
+        /// How often it may be run again; one that passes then is flaky, and says so.
+        retries: u16,
+        /// Files that tell how it went, by their path in the container.
+        reports: ReportsEntry,
+        /// Files and folders that are kept, by their path in the container.
+        artifacts: Vec<Spanned<String>>,
+        /// Axes: each combination of their values is a test of its own, with `${matrix.AXIS}`.
+        matrix: Mapping<Vec<Spanned<String>>>,
     }
-    foreign &["artifacts", "matrix", "reports", "retries"]
+}
+
+record! {
+    /// Files that tell how a test went.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct ReportsEntry {
+        /// Cases, as JUnit writes them.
+        junit: String,
+        /// Coverage, as Cobertura or LCOV writes it.
+        coverage: String,
+    }
+}
+
+record! {
+    /// A container that is run once the tests are green.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct ReleaseEntry {
+        /// Its image.
+        image: String,
+        /// Its command, in place of the image's own.
+        command: Words,
+        /// Its variables.
+        env: Pairs,
+    }
+}
+
+record! {
+    /// Who is told how it went.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct NotifyEntry {
+        /// Whether commits on GitHub get a status.
+        github: bool,
+        /// Mail.
+        mail: MailEntry,
+        /// An address that gets a POST.
+        webhook: String,
+    }
+}
+
+record! {
+    /// Who gets mail.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct MailEntry {
+        /// Their addresses.
+        to: Vec<Spanned<String>>,
+    }
+}
+
+record! {
+    /// Where a secret's value comes from: one of them.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct SecretEntry {
+        /// A variable of the shell.
+        env: String,
+        /// A file.
+        file: String,
+        /// What a command prints.
+        command: Words,
+        /// A file encrypted with age.
+        age: String,
+    }
 }
 
 record! {
@@ -68,8 +148,9 @@ record! {
         rollout: RolloutEntry,
         /// What has to answer before an instance counts as healthy.
         probes: Mapping<ProbeEntry>,
+        /// Values that no file of the repository holds, by the name that the definition has for them.
+        secrets: Mapping<SecretEntry>,
     }
-    foreign &["secrets"]
 }
 
 /// Hosts, each with the groups that it is in: a list, or a mapping from groups to lists.
@@ -192,8 +273,11 @@ record! {
         mode: Mode,
         /// So many, spread over the hosts.
         count: u16,
+        /// Services that may not be on the same host.
+        conflicts: Vec<Spanned<String>>,
+        /// The service that it is on the same host as.
+        same_host_as: String,
     }
-    foreign &["conflicts", "same-host-as", "spread"]
 }
 
 record! {

@@ -50,6 +50,7 @@ impl Resolver<'_> {
             variables,
             rollout,
             probes,
+            secrets: _,
         } = &entry.value;
         let profiles = self.profiles(reading, profiles.as_ref());
         let driver = match driver.as_ref().map(|driver| driver.value) {

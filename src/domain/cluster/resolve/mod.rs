@@ -4,6 +4,7 @@
 //! run of `check` shows all there is to repair.
 
 mod advice;
+mod ahead;
 mod circle;
 mod edges;
 mod environment;
@@ -74,6 +75,7 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     let tests = resolver.tests(&services);
     resolver.honoured_in_tests(&definition.base, &services, &tests);
     resolver.advise(&definition.base, &services);
+    resolver.ahead();
     let environments = resolver.environments(&services);
     let problems = resolver.problems;
     if let Some(problems) = Problems::of(problems.clone()) {

@@ -35,7 +35,13 @@ impl Resolver<'_> {
             else {
                 continue;
             };
-            let settings::PlaceEntry { on, mode, count } = &entry.value;
+            let settings::PlaceEntry {
+                on,
+                mode,
+                count,
+                conflicts: _,
+                same_host_as: _,
+            } = &entry.value;
             let on = on.as_ref().and_then(|on| self.group(on, hosts));
             let there = |host: &&Host| on.as_ref().is_none_or(|group| host.groups.contains(group));
             let there = hosts.iter().filter(there).count();

@@ -48,6 +48,11 @@ impl Resolver<'_> {
             service,
             command,
             timeout,
+            // Told in `ahead`.
+            retries: _,
+            reports: _,
+            artifacts: _,
+            matrix: _,
         } = &entry.value;
         let Some(service) = service else {
             let message = format!("test `{name}` names no service");
