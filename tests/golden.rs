@@ -8,11 +8,9 @@
     reason = "a test may panic, read files and run the program"
 )]
 
-use std::fs::{self, File};
-use std::os::unix::fs::symlink;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use assert_cmd::cargo::cargo_bin;
 
@@ -66,76 +64,6 @@ fn no_case_is_an_orphan() {
             );
         }
     }
-}
-
-#[test]
-fn a_file_of_100_megabytes_is_refused_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = File::create(folder.path().join("compose.yaml")).unwrap();
-    file.set_len(100 * 1024 * 1024).unwrap();
-    let begun = Instant::now();
-    let said = run(folder.path(), &["check"]);
-    assert!(
-        said.contains("compose.yaml has 100 MB; files of at most 10 MB are read"),
-        "{said}"
-    );
-    assert!(said.ends_with("exit code 2\n"), "{said}");
-    assert!(begun.elapsed() < Duration::from_secs(10));
-}
-
-#[test]
-fn values_100000_deep_are_refused() {
-    for (text, what) in [
-        ("[".repeat(100_000), "flow"),
-        ("- ".repeat(100_000), "block"),
-        (format!("services: {}", "{a: ".repeat(100_000)), "mappings"),
-    ] {
-        let said = of_text(&text);
-        assert!(
-            said.contains("error: values lie more than 64 levels deep"),
-            "{what}: {said}"
-        );
-        assert!(said.ends_with("exit code 2\n"), "{what}: {said}");
-    }
-}
-
-#[test]
-fn a_bomb_is_refused_in_bounded_memory() {
-    let mut text = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
-    for level in 1..30 {
-        let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
-        text.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
-    }
-    let said = of_text(&text);
-    assert!(said.contains("aliases blow the file up"), "{said}");
-}
-
-#[test]
-fn a_file_that_may_not_be_read_is_told_as_such() {
-    let folder = tempfile::tempdir().unwrap();
-    // Root may read everything; a circle of links cannot be read by anybody.
-    symlink("compose.yaml", folder.path().join("compose.yaml")).unwrap();
-    let said = run(folder.path(), &["check"]);
-    assert!(
-        said.contains("compose.yaml could not be read: too many levels of symbolic links"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_pipe_is_refused_instead_of_waited_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let said = run(folder.path(), &["-f", "/dev/zero", "check"]);
-    assert!(
-        said.contains("/dev/zero is a pipe, device or socket"),
-        "{said}"
-    );
-}
-
-fn of_text(text: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
-    fs::write(folder.path().join("compose.yaml"), text).unwrap();
-    run(folder.path(), &["check"])
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> String {

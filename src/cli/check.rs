@@ -5,7 +5,7 @@ use serde_json::json;
 use super::context::Context;
 use super::failure::Failure;
 use crate::domain::cluster::Cluster;
-use crate::domain::definition::Problem;
+use crate::domain::definition::for_programs;
 
 /// How many names of a kind are shown.
 const SHOWN: usize = 20;
@@ -26,7 +26,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
             "volumes": cluster.volumes.keys().collect::<Vec<_>>(),
             "tests": cluster.tests.keys().collect::<Vec<_>>(),
             "environments": cluster.environments.keys().collect::<Vec<_>>(),
-            "warnings": warnings.iter().map(Problem::for_programs).collect::<Vec<_>>(),
+            "warnings": for_programs(warnings),
         }));
         return Ok(());
     }

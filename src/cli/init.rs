@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
-use crate::domain::definition::Problem;
+use crate::domain::definition::for_programs;
 use crate::pipeline::init::{Begun, init};
 
 /// Arguments of `longshore init`.
@@ -32,7 +32,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure> {
         output.object(&json!({
             "files": files,
             "replaced": replaced,
-            "warnings": warnings.iter().map(Problem::for_programs).collect::<Vec<_>>(),
+            "warnings": for_programs(&warnings),
         }));
         return Ok(());
     }

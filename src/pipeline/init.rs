@@ -249,6 +249,7 @@ fn write(folder: &Path, drafts: Vec<Draft>) -> Result<Vec<Outcome>, InitError> {
             Content::Bytes(_)
             | Content::Directory
             | Content::Special
+            | Content::Outside
             | Content::TooLarge(_)
             | Content::Unreadable(_) => return Err(InitError::Exists { path: draft.path }),
         };

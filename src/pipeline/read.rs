@@ -154,13 +154,17 @@ pub(super) fn load(request: &ReadRequest) -> Result<Found, ReadError> {
         env_files: paths(&request.env_files)?,
         variables: request.variables.clone(),
         directory: text(&location.directory)?,
+        root: text(&location.root)?,
     });
     let definition = loop {
         match loader.step() {
             Step::Need(needed) => {
                 for path in needed {
-                    let content = loader::read(&location.directory.join(&path));
-                    loader.answer(path, content);
+                    let whole = location.directory.join(&path);
+                    if let Some(real) = loader::real(&whole) {
+                        loader.leads_to(path.clone(), text(&real)?);
+                    }
+                    loader.answer(path, loader::read(&whole));
                 }
             }
             Step::Done(definition) => break definition,

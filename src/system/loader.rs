@@ -51,6 +51,12 @@ pub fn locate(directory: &Path) -> Result<Location, LocateError> {
     })
 }
 
+/// Returns where a path leads once links are followed; none if that is nowhere.
+#[must_use]
+pub fn real(path: &Path) -> Option<PathBuf> {
+    fs::canonicalize(path).ok()
+}
+
 /// Reads one file. That it is not there, or no file, is an answer too.
 #[must_use]
 pub fn read(path: &Path) -> Content {

@@ -184,7 +184,8 @@ impl<'a> Reader<'a> {
                 Incident::TooLong { .. } => {
                     let problem = Problem::error("too-large", "variables blow the file up");
                     let problem = problem.place(place.clone(), "this one is too much");
-                    self.problems.push(problem);
+                    self.problems
+                        .push(problem.help("look at what its value is"));
                 }
             }
         }

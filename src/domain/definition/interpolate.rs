@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::{At, Place};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::template::{Budget, Incident, Template};
 use super::yaml::{Entry, Node, Scalar, Value};
 
@@ -109,6 +109,7 @@ impl<'a> Interpolation<'a> {
     fn text(&mut self, text: &str, at: &At) -> String {
         let template = match Template::parse(text) {
             Ok(template) => template,
+            Err(_) if self.problems.len() > Problems::MOST => return String::new(),
             Err(malformed) => {
                 let problem = Problem::error("interpolation", malformed.why);
                 let label = "not a variable";
@@ -139,6 +140,9 @@ impl<'a> Interpolation<'a> {
     }
 
     fn tell(&mut self, incident: Incident, text: &str, at: &At) {
+        if self.problems.len() > Problems::MOST {
+            return;
+        }
         match incident {
             Incident::TooLong { range } => {
                 let problem = Problem::error("too-large", "variables blow the file up");

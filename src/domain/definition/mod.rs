@@ -28,7 +28,7 @@ pub use interpolate::Use;
 pub use loader::{Content, Definition, Foreign, Loader, Name, Reading, Request, Step, source};
 pub use path::{join, shown};
 pub use place::{At, How, Place, Position, Source, Spanned, Via};
-pub use problem::{Problem, Problems, Severity, sorted};
+pub use problem::{Problem, Problems, Severity, for_programs, sorted};
 pub use reader::{Extension, Mapping, Named, Record};
 pub use report::all as report;
 pub use schema::schema;

@@ -1,6 +1,7 @@
 //! Where something was written: a file, and a range of bytes in it.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,8 +18,13 @@ pub struct Source {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     source: Arc<Source>,
-    range: Option<Range<usize>>,
+    // Half as large as numbers of the machine's own: there are several places to every value.
+    start: u32,
+    end: u32,
 }
+
+/// Where a place starts that is a file as a whole. No file is read that is as long.
+const WHOLE: u32 = u32::MAX;
 
 /// Where a value was written, and how it came to stand where it is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,9 +100,11 @@ impl Place {
         let text = &source.text;
         let end = text.floor_char_boundary(range.end.min(text.len()));
         let start = text.floor_char_boundary(range.start.min(end));
+        let offset = |offset| u32::try_from(offset).unwrap_or(WHOLE - 1);
         Self {
             source: Arc::clone(source),
-            range: Some(start..end),
+            start: offset(start),
+            end: offset(end),
         }
     }
 
@@ -106,14 +114,15 @@ impl Place {
         let (path, text) = (path.into(), String::new());
         Self {
             source: Arc::new(Source { path, text }),
-            range: None,
+            start: WHOLE,
+            end: WHOLE,
         }
     }
 
     /// A part of this range, in bytes from its start.
     #[must_use]
     pub fn part(&self, part: Range<usize>) -> Self {
-        let Some(range) = &self.range else {
+        let Some(range) = self.range() else {
             return self.clone();
         };
         let at = |offset: usize| (range.start + offset).min(range.end);
@@ -134,8 +143,8 @@ impl Place {
 
     /// Returns the range, if it is not the whole file.
     #[must_use]
-    pub fn range(&self) -> Option<&Range<usize>> {
-        self.range.as_ref()
+    pub fn range(&self) -> Option<Range<usize>> {
+        (self.start != WHOLE).then_some(self.start as usize..self.end as usize)
     }
 
     /// Returns the file's text.
@@ -147,8 +156,7 @@ impl Place {
     /// Returns the text of the range.
     #[must_use]
     pub fn slice(&self) -> &str {
-        self.range
-            .clone()
+        self.range()
             .and_then(|range| self.source.text.get(range))
             .unwrap_or_default()
     }
@@ -156,11 +164,9 @@ impl Place {
     /// Tells whether another place lies within this one.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
-        match (&self.range, &other.range) {
-            (Some(own), Some(other_range)) => {
-                self.path() == other.path()
-                    && own.start <= other_range.start
-                    && other_range.end <= own.end
+        match (self.range(), other.range()) {
+            (Some(own), Some(inner)) => {
+                self.path() == other.path() && own.start <= inner.start && inner.end <= own.end
             }
             (None, _) => self.path() == other.path(),
             (Some(_), None) => false,
@@ -170,13 +176,13 @@ impl Place {
     /// Returns where it starts.
     #[must_use]
     pub fn start(&self) -> Option<Position> {
-        self.range.as_ref().map(|range| self.position(range.start))
+        self.range().map(|range| self.position(range.start))
     }
 
     /// Returns where it ends: the position after its last character.
     #[must_use]
     pub fn end(&self) -> Option<Position> {
-        self.range.as_ref().map(|range| self.position(range.end))
+        self.range().map(|range| self.position(range.end))
     }
 
     fn position(&self, offset: usize) -> Position {
@@ -189,6 +195,43 @@ impl Place {
     }
 }
 
+/// Where the lines of files begin, found once for each file: a thousand places in a file of megabytes are told together.
+#[derive(Debug, Default)]
+pub struct Lines(BTreeMap<String, Vec<usize>>);
+
+impl Lines {
+    /// Returns where a place starts.
+    pub fn start(&mut self, place: &Place) -> Option<Position> {
+        let range = place.range()?;
+        Some(self.position(place, range.start))
+    }
+
+    /// Returns where a place ends: the position after its last character.
+    pub fn end(&mut self, place: &Place) -> Option<Position> {
+        let range = place.range()?;
+        Some(self.position(place, range.end))
+    }
+
+    fn position(&mut self, place: &Place, offset: usize) -> Position {
+        let text = place.text();
+        if !self.0.contains_key(place.path()) {
+            let begun = text.match_indices('\n').map(|(newline, _)| newline + 1);
+            let begun = std::iter::once(0).chain(begun).collect();
+            self.0.insert(place.path().to_owned(), begun);
+        }
+        let begun = self.0.get(place.path()).map_or(&[][..], Vec::as_slice);
+        let line = begun.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).map_or(0, |index| begun[index]);
+        Position {
+            line,
+            column: text
+                .get(start..offset)
+                .map_or(0, |part| part.chars().count())
+                + 1,
+        }
+    }
+}
+
 impl PartialOrd for Place {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
@@ -197,7 +240,7 @@ impl PartialOrd for Place {
 
 impl Ord for Place {
     fn cmp(&self, other: &Self) -> Ordering {
-        let key = |place: &Self| place.range.as_ref().map(|range| (range.start, range.end));
+        let key = |place: &Self| place.range().map(|range| (range.start, range.end));
         (self.path(), key(self)).cmp(&(other.path(), key(other)))
     }
 }
@@ -240,6 +283,17 @@ mod tests {
         let start = place.start().unwrap();
         assert_eq!((start.line, start.column), (2, 4));
         assert_eq!(place.end().unwrap().column, 5);
+    }
+
+    #[test]
+    fn counts_the_same_for_many_places() {
+        let text = "a: 1\nä: ü\n\nb";
+        let mut lines = Lines::default();
+        for at in [0, 4, 5, 9, 11, 12, 13, 14] {
+            let place = place(text, at..text.len());
+            assert_eq!(lines.start(&place), place.start(), "{at}");
+            assert_eq!(lines.end(&place), place.end(), "{at}");
+        }
     }
 
     #[test]

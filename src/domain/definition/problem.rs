@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::place::{At, Place};
+use super::place::{At, Lines, Place};
 use super::report;
 use crate::domain::failure::{Explain, Kind};
 
@@ -119,11 +119,9 @@ impl Problem {
         }
     }
 
-    /// Returns what a program reads.
-    #[must_use]
-    pub fn for_programs(&self) -> Value {
-        let at = |place: &Place, label: &str| {
-            let (start, end) = (place.start(), place.end());
+    fn for_programs(&self, lines: &mut Lines) -> Value {
+        let mut at = |place: &Place, label: &str| {
+            let (start, end) = (lines.start(place), lines.end(place));
             json!({
                 "file": place.path(),
                 "line": start.map(|at| at.line),
@@ -149,14 +147,29 @@ impl Problem {
     }
 }
 
+/// The most choices that are compared with a misspelt word: a thousand words among ten thousand take a minute.
+const MOST_CHOICES: usize = 500;
+
+/// Returns what a program reads of several problems.
+#[must_use]
+pub fn for_programs(problems: &[Problem]) -> Value {
+    let mut lines = Lines::default();
+    let each = problems
+        .iter()
+        .map(|problem| problem.for_programs(&mut lines));
+    Value::Array(each.collect())
+}
+
 /// Returns the choice that a misspelt word is nearest to, if it is near enough to be meant.
 fn nearest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     // A quarter of the letters and one more: `imge` finds `image`, `x` finds nothing of one letter.
     let allowed = 1 + lower.chars().count() / 4;
+    let near = |choice: &&str| *choice != word && choice.len().abs_diff(word.len()) <= allowed * 4;
     choices
         .into_iter()
-        .filter(|choice| *choice != word)
+        .filter(near)
+        .take(MOST_CHOICES)
         .map(|choice| (strsim::osa_distance(&lower, &choice.to_lowercase()), choice))
         .filter(|(distance, choice)| *distance <= allowed && *distance < choice.chars().count())
         .min()
@@ -235,9 +248,7 @@ impl Explain for Problems {
     }
 
     fn details(&self) -> Option<Value> {
-        Some(Value::Array(
-            self.0.iter().map(Problem::for_programs).collect(),
-        ))
+        Some(for_programs(&self.0))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use super::place::{At, Place, Spanned};
-use super::problem::Problem;
+use super::problem::{Problem, Problems};
 use super::yaml::{Entry, Node, Value};
 
 /// A type that a value of a definition can have.
@@ -54,6 +54,8 @@ pub struct Reader {
     pub problems: Vec<Problem>,
     /// Extensions (`x-…`), by where they stand.
     pub extensions: Vec<Extension>,
+    /// What short forms stood for beside themselves, such as ranges of ports, in bytes.
+    pub expanded: usize,
 }
 
 impl Reader {
@@ -169,8 +171,16 @@ impl Reader {
         result
     }
 
+    /// Tells whether as much was told as is ever shown: what a file of a megabyte holds beside that takes memory only.
+    pub fn has_told_enough(&self) -> bool {
+        self.problems.len() > Problems::MOST
+    }
+
     /// Tells that something else was expected here.
     pub fn wrong<T>(&mut self, node: &Node, expected: &str) -> Option<T> {
+        if self.has_told_enough() {
+            return None;
+        }
         let message = format!("{} has the wrong type", self.trail());
         let label = format!("expected {expected}, found {}", node.kind());
         self.problems
@@ -180,6 +190,9 @@ impl Reader {
 
     /// Tells that a value of the right type is not one that can be.
     pub fn invalid<T>(&mut self, at: &At, why: &str, expected: &str) -> Option<T> {
+        if self.has_told_enough() {
+            return None;
+        }
         let message = format!("{}: {why}", self.trail());
         let label = format!("expected {expected}");
         self.problems
@@ -196,6 +209,9 @@ impl Reader {
             self.extensions.push(Extension { trail, value });
             return;
         }
+        if self.has_told_enough() {
+            return;
+        }
         let message = format!("unknown key `{}` in {}", key.text, self.trail());
         let problem = Problem::error("unknown-key", message)
             .at(&key.at, "no such key")
@@ -206,7 +222,7 @@ impl Reader {
 
 /// A mapping from names that the definition chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mapping<T>(pub BTreeMap<String, Named<T>>);
+pub struct Mapping<T>(pub BTreeMap<String, Box<Named<T>>>);
 
 /// What stands under a name that the definition chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -244,11 +260,12 @@ impl<T: Read> Read for Mapping<T> {
             let (key_at, at) = (key.at.clone(), node.at.clone());
             result.insert(
                 key.text.clone(),
-                Named {
+                // A service has room for every key, and a tree of them leaves room for as many more.
+                Box::new(Named {
                     key: key_at,
                     value,
                     at,
-                },
+                }),
             );
         }
         Some(Self(result))
@@ -259,6 +276,14 @@ impl<T: Read> Read for Vec<Spanned<T>> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let items = reader.list(node, "a list")?;
         Some(reader.items(items))
+    }
+}
+
+impl<T: Read> Read for Box<T> {
+    const NULLABLE: bool = T::NULLABLE;
+
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        T::read(node, reader).map(Self::new)
     }
 }
 

@@ -11,6 +11,10 @@ use super::problem::{Problem, Severity};
 const MOST: usize = 50;
 /// The longest line shown in full, in bytes; of longer ones a part around the place is shown.
 const LONGEST_LINE: usize = 400;
+/// The most places of a problem that are shown: a circle may have thousands.
+const MOST_PLACES: usize = 12;
+/// How far apart places may lie to be shown in one snippet, in bytes: all between them is looked through.
+const FARTHEST: usize = 16 * 1024;
 
 /// Writes problems out, one after the other.
 #[must_use]
@@ -38,13 +42,17 @@ fn one(problem: &Problem, renderer: &Renderer) -> String {
     };
     let message = printable(&problem.message);
     let mut group = Group::with_title(level.primary_title(message));
-    let mut rest = problem.places.as_slice();
+    let mut rest = &problem.places[..problem.places.len().min(MOST_PLACES)];
     let mut kind = AnnotationKind::Primary;
     while let Some((first, _)) = rest.first() {
         // Neighbouring places of one file share a snippet.
+        let near = |place: &Place| match (first.range(), place.range()) {
+            (Some(first), Some(other)) => first.start.abs_diff(other.start) <= FARTHEST,
+            (None, _) | (_, None) => true,
+        };
         let same = rest
             .iter()
-            .take_while(|(place, _)| place.path() == first.path());
+            .take_while(|(place, _)| place.path() == first.path() && near(place));
         let (now, later) = rest.split_at(same.count());
         group = group.element(element(now, kind));
         (rest, kind) = (later, AnnotationKind::Context);
@@ -59,7 +67,7 @@ fn element(places: &[(Place, String)], first: AnnotationKind) -> Element<'static
     let path = places.first().map_or("", |(place, _)| place.path());
     let shown: Vec<_> = places
         .iter()
-        .filter_map(|(place, label)| Some((place, place.range()?.clone(), label)))
+        .filter_map(|(place, label)| Some((place, place.range()?, label)))
         .collect();
     let start = shown.iter().map(|(_, range, _)| range.start).min();
     let end = shown.iter().map(|(_, range, _)| range.start).max();

@@ -9,6 +9,27 @@ use super::place::{At, Spanned};
 use super::problem::Problem;
 use super::values::FilePath;
 
+/// Returns the variables that a service takes from files.
+pub(super) fn variables_of_files<'f>(
+    found: &dyn Fn(&str) -> &'f Content,
+    reading: &Reading,
+    service: &Service,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, String> {
+    let mut files = Files {
+        found,
+        shell: &reading.variables,
+        values: BTreeMap::new(),
+        problems,
+    };
+    for file in service.env_file.iter().flat_map(|files| &files.value.0) {
+        if file.required || *found(&file.path.value.0) != Content::Missing {
+            files.add(&file.path, file.raw);
+        }
+    }
+    files.values
+}
+
 impl Definition {
     /// Returns the variables of a service. One without a value was written by its name alone, and has none outside.
     pub fn environment(
@@ -17,18 +38,8 @@ impl Definition {
         service: &Service,
         problems: &mut Vec<Problem>,
     ) -> BTreeMap<String, Option<String>> {
-        let mut files = Files {
-            definition: self,
-            shell: &reading.variables,
-            values: BTreeMap::new(),
-            problems,
-        };
-        for file in service.env_file.iter().flat_map(|files| &files.value.0) {
-            if file.required || *self.file(&file.path.value.0) != Content::Missing {
-                files.add(&file.path, file.raw);
-            }
-        }
-        let values = files.values.into_iter();
+        let found = |path: &str| self.file(path);
+        let values = variables_of_files(&found, reading, service, problems).into_iter();
         let mut values: BTreeMap<_, _> = values.map(|(name, value)| (name, Some(value))).collect();
         for (name, pair) in service.environment.iter().flat_map(|pairs| &pairs.value.0) {
             let passed = || reading.variables.get(name).cloned();
@@ -44,7 +55,7 @@ impl Definition {
         problems: &mut Vec<Problem>,
     ) -> BTreeMap<String, String> {
         let mut files = Files {
-            definition: self,
+            found: &|path| self.file(path),
             shell: &BTreeMap::new(),
             values: BTreeMap::new(),
             problems,
@@ -62,18 +73,19 @@ impl Definition {
 }
 
 /// Files of `NAME=value`, later ones over earlier ones.
-struct Files<'a> {
-    definition: &'a Definition,
+struct Files<'a, 'f> {
+    /// What was found at a path.
+    found: &'a dyn Fn(&str) -> &'f Content,
     /// What fills in their variables.
     shell: &'a BTreeMap<String, String>,
     values: BTreeMap<String, String>,
     problems: &'a mut Vec<Problem>,
 }
 
-impl Files<'_> {
+impl Files<'_, '_> {
     fn add(&mut self, file: &Spanned<FilePath>, raw: bool) {
         let path = &file.value.0;
-        let content = self.definition.file(path);
+        let content = (self.found)(path);
         match source(path, content) {
             Ok(source) if raw => self.values.extend(dotenv::raw(&source)),
             Ok(source) => {

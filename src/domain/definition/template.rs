@@ -48,11 +48,17 @@ pub struct Malformed {
 
 /// How much filling in may still add: a file of doubling variables must not fill the memory.
 #[derive(Debug, Clone, Copy)]
-pub struct Budget(usize);
+pub struct Budget {
+    left: usize,
+    exceeded: bool,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(32 * 1024 * 1024)
+        Self {
+            left: 8 * 1024 * 1024,
+            exceeded: false,
+        }
     }
 }
 
@@ -140,12 +146,13 @@ impl Filling<'_> {
     }
 
     fn afford(&mut self, filled: &str, range: &Range<usize>) -> bool {
-        if let Some(left) = self.budget.0.checked_sub(filled.len()) {
-            self.budget.0 = left;
+        let left = self.budget.left.checked_sub(filled.len());
+        if let Some(left) = left.filter(|_| !self.budget.exceeded) {
+            self.budget.left = left;
             return true;
         }
-        if self.budget.0 > 0 {
-            self.budget.0 = 0;
+        if !self.budget.exceeded {
+            self.budget.exceeded = true;
             let range = range.clone();
             self.incidents.push(Incident::TooLong { range });
         }
@@ -370,6 +377,15 @@ mod tests {
         assert_eq!(incidents.len(), 1);
         assert!(matches!(incidents[0], Incident::TooLong { .. }));
         assert_eq!(value, "");
+    }
+
+    #[test]
+    fn a_budget_that_is_used_up_to_the_last_byte_is_told_too() {
+        let (value, mut incidents) = ("x".repeat(1024 * 1024), Vec::new());
+        let lookup = &mut |_: &str| Some(value.clone());
+        let template = Template::parse(&"$A".repeat(9)).unwrap();
+        let filled = template.fill(lookup, &mut incidents, &mut Budget::default());
+        assert_eq!((filled.len(), incidents.len()), (8 * 1024 * 1024, 1));
     }
 
     #[test]

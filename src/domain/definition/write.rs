@@ -17,6 +17,12 @@ impl<T: Write> Write for Spanned<T> {
     }
 }
 
+impl<T: Write> Write for Box<T> {
+    fn write(&self) -> Option<Json> {
+        T::write(self)
+    }
+}
+
 impl<T: Write> Write for Vec<Spanned<T>> {
     fn write(&self) -> Option<Json> {
         let items: Vec<_> = self.iter().filter_map(Write::write).collect();

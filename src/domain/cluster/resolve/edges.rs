@@ -7,6 +7,9 @@ use crate::domain::cluster::{Service, Source, Tags};
 use crate::domain::definition::{At, Problem, Reading};
 use crate::domain::name::ServiceName;
 
+/// The most services of a circle that are named.
+const MOST_SHOWN: usize = 50;
+
 type Edges<'a> = BTreeMap<&'a ServiceName, BTreeSet<&'a ServiceName>>;
 
 impl Resolver<'_> {
@@ -70,9 +73,9 @@ impl Resolver<'_> {
             .chain(circle.first())
             .map(|name| name.as_str())
             .collect();
-        let message = format!("{what}: {}", names.join(" → "));
+        let message = format!("{what}: {}", in_short(&names).join(" → "));
         let mut problem = Problem::error("circle", message);
-        for pair in names.windows(2) {
+        for pair in names.windows(2).take(MOST_SHOWN) {
             if let [from, to] = pair
                 && let Some(at) = edge(reading, from, to)
             {
@@ -80,6 +83,17 @@ impl Resolver<'_> {
             }
         }
         self.tell(problem.help("remove one of these, so that there is a first one"));
+    }
+}
+
+/// Leaves out what lies in the middle, where there is too much of it to be read.
+fn in_short<'n>(names: &[&'n str]) -> Vec<&'n str> {
+    match names {
+        [first @ .., last] if first.len() > MOST_SHOWN => {
+            let first = first.iter().take(MOST_SHOWN).copied();
+            first.chain(["…", last]).collect()
+        }
+        names => names.to_vec(),
     }
 }
 

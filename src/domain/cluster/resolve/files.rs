@@ -156,7 +156,7 @@ type Entry<'a, T> = (&'a str, &'a crate::domain::definition::Named<T>);
 
 fn entries<T>(written: Option<&Spanned<Mapping<T>>>) -> impl Iterator<Item = Entry<'_, T>> {
     let entries = written.into_iter().flat_map(|entries| &entries.value.0);
-    entries.map(|(name, named)| (name.as_str(), named))
+    entries.map(|(name, named)| (name.as_str(), &**named))
 }
 
 fn keys<T>(written: Option<&Spanned<Mapping<T>>>) -> Vec<&str> {

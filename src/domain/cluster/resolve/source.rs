@@ -15,7 +15,7 @@ impl Resolver<'_> {
         &mut self,
         reading: &Reading,
         written: &Named<compose::Service>,
-        build: Option<&Spanned<compose::Build>>,
+        build: Option<&Spanned<Box<compose::Build>>>,
         image: Option<&Spanned<String>>,
     ) -> Option<Source> {
         let image = image.filter(|image| !image.value.is_empty());
@@ -57,7 +57,7 @@ impl Resolver<'_> {
     fn build(
         &mut self,
         reading: &Reading,
-        written: &Spanned<compose::Build>,
+        written: &Spanned<Box<compose::Build>>,
         tag: Option<String>,
     ) -> Option<Build> {
         // Every key has to be taken into account here: one that is added to the definition fails to compile.
@@ -88,7 +88,7 @@ impl Resolver<'_> {
             ssh: _,
             tags: _,
             ulimits: _,
-        } = &written.value;
+        } = &*written.value;
         if self.lenient {
             return None;
         }

@@ -85,5 +85,6 @@ impl Resolver<'_> {
 
 fn entries(settings: Option<&Settings>) -> impl Iterator<Item = (&String, &Named<TestEntry>)> {
     let tests = settings.and_then(|settings| settings.tests.as_ref());
-    tests.into_iter().flat_map(|tests| &tests.value.0)
+    let entries = tests.into_iter().flat_map(|tests| &tests.value.0);
+    entries.map(|(name, entry)| (name, &**entry))
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::super::place::Spanned;
+use super::super::place::{At, Spanned};
 use super::super::problem::Problem;
 use super::super::reader::{Read, Reader, record};
 use super::super::values::once;
@@ -16,6 +16,11 @@ const PORT: &str = "a port from 1 to 65535";
 
 /// The most ports of a service: enough for the ranges that voice and video use.
 const MOST: usize = 20_000;
+/// What a port of a range weighs in bytes, beside what else there is of a definition: it is read, checked and written as
+/// a value of five keys.
+const PORT_WEIGHT: usize = 512;
+/// What the ports of all services may come to, in bytes: 50,000 of them.
+const MOST_EXPANDED: usize = 50_000 * PORT_WEIGHT;
 
 /// A transport protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,18 +123,33 @@ impl Write for LooseText {
 impl Read for Ports {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let items = reader.list(node, "a list of ports")?;
+        if reader.expanded > MOST_EXPANDED {
+            let most = MOST_EXPANDED / PORT_WEIGHT;
+            let message = format!("the services have more than {most} ports together");
+            return reader.too_many(&node.at, message);
+        }
         let mut ports = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let read = reader.within(format!("[{index}]"), |reader| each(item, reader));
             ports.extend(read.into_iter().flatten());
             if ports.len() > MOST {
                 let message = format!("the service has more than {MOST} ports");
-                let problem = Problem::error("too-large", message).at(&item.at, "too many");
-                reader.problems.push(problem);
-                return None;
+                return reader.too_many(&item.at, message);
             }
         }
+        reader.expanded += ports.len().saturating_sub(items.len()) * PORT_WEIGHT;
         Some(Self(once(ports, Port::key)))
+    }
+}
+
+impl Reader {
+    fn too_many<T>(&mut self, at: &At, message: String) -> Option<T> {
+        if !self.has_told_enough() {
+            let problem = Problem::error("too-large", message).at(at, "too many");
+            let help = "publish only those that something outside reaches";
+            self.problems.push(problem.help(help));
+        }
+        None
     }
 }
 

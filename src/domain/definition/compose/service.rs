@@ -16,7 +16,7 @@ record! {
     /// A service.
     plain struct Service {
         /// How its image is built.
-        build: Build,
+        build: Box<Build>,
         /// The image it runs; beside `build`, the tag that the built one gets.
         image: String,
         /// In place of the image's command.
@@ -40,7 +40,7 @@ record! {
         /// What it waits for.
         depends_on: Dependencies,
         /// How its health is asked for.
-        healthcheck: Healthcheck,
+        healthcheck: Box<Healthcheck>,
         /// When it is started again.
         restart: Restart,
         /// When it is part of the project.
@@ -92,7 +92,7 @@ record! {
         /// Credentials on Windows.
         credential_spec: CredentialSpec,
         /// How many there are, and with what resources.
-        deploy: Deploy,
+        deploy: Box<Deploy>,
         /// What happens while somebody works on it.
         develop: Develop,
         /// Which devices it may make.

@@ -73,7 +73,7 @@ pub fn named<T: Read>(
         Value::List(items) => {
             let names = reader.items::<String>(items).into_iter().map(|name| {
                 let (key, at, value) = (name.at.clone(), name.at.clone(), plain());
-                (name.value, Named { key, value, at })
+                (name.value, Box::new(Named { key, value, at }))
             });
             Some(Mapping(names.collect()))
         }

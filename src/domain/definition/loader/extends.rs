@@ -1,6 +1,7 @@
 //! `extends`: a service that is another one, of the same file or another, and what it says itself laid over.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::super::path;
 use super::super::place::Spanned;
@@ -9,6 +10,7 @@ use super::super::problem::Problem;
 use super::super::reader::{Read, Reader, record};
 use super::super::yaml::{Entry, Node, Value};
 use super::Loader;
+use super::allowance::Cause;
 use super::merge::lay;
 use super::scope::Scope;
 
@@ -45,6 +47,9 @@ impl Read for Extends {
     }
 }
 
+/// The services of a file by their names, as written.
+pub(super) type Services = Arc<BTreeMap<String, Node>>;
+
 /// A service on the way: the file that has it, its name, and what extends it.
 struct Link {
     file: String,
@@ -55,11 +60,8 @@ struct Link {
 impl Loader {
     /// Returns a file's tree with every `extends` carried out.
     pub(super) fn extended(&mut self, mut tree: Node, file: &str, scope: &mut Scope<'_>) -> Node {
-        let Some(services) = tree
-            .get("services")
-            .filter(|services| any(services))
-            .cloned()
-        else {
+        let written = tree.get("services").filter(|services| any(services));
+        let Some(services) = written.and_then(by_name) else {
             return tree;
         };
         let Value::Map(sections) = &mut tree.value else {
@@ -99,6 +101,19 @@ fn any(services: &Node) -> bool {
     }
 }
 
+/// Returns services by their names, if they are a mapping.
+fn by_name(services: &Node) -> Option<Services> {
+    match &services.value {
+        Value::Map(entries) => {
+            let named = entries
+                .iter()
+                .map(|entry| (entry.key.text.clone(), entry.value.clone()));
+            Some(Arc::new(named.collect()))
+        }
+        Value::Scalar(_) | Value::List(_) => None,
+    }
+}
+
 /// Services being extended.
 struct Extending<'l, 's, 'v> {
     loader: &'l mut Loader,
@@ -115,8 +130,13 @@ impl Extending<'_, '_, '_> {
     }
 
     /// Returns a service of a file, with what it extends below it. None after a problem was told.
-    fn service(&mut self, file: &str, services: &Node, name: &str) -> Option<Node> {
+    fn service(&mut self, file: &str, services: &Services, name: &str) -> Option<Node> {
         let own = services.get(name)?.clone();
+        let at = self.way.last().map_or(&own.at, |link| &link.at);
+        let cause = Cause::at("`extends`", at);
+        if !self.loader.afford(own.weight(), &cause) {
+            return None;
+        }
         let Some(written) = own.get("extends").cloned() else {
             return Some(own);
         };
@@ -137,7 +157,9 @@ impl Extending<'_, '_, '_> {
             None => self.base(file, services, &wanted),
             Some(other) => {
                 let path = path::join(self.scope.folder_of(file), &other.value);
-                self.elsewhere(&path, &other.at, &wanted)
+                let fits = self.loader.within_bounds(&other.value, &path, &other.at);
+                fits.then(|| self.elsewhere(&path, &other.at, &wanted))
+                    .flatten()
             }
         };
         self.way.pop();
@@ -151,39 +173,44 @@ impl Extending<'_, '_, '_> {
 
     fn elsewhere(&mut self, path: &str, at: &At, wanted: &Spanned<String>) -> Option<Node> {
         self.scope.paths_of(path, &path::parent(path));
-        let tree = match self.scope.filled.get(path) {
-            Some(tree) => tree.clone(),
+        let services = match self.scope.filled.get(path) {
+            Some(services) => services.clone(),
             None => {
-                let before = self.loader.problems.len();
-                let trees = self.loader.trees(path, "services to extend");
-                for problem in &mut self.loader.problems[before..] {
-                    *problem = problem.clone().at(at, "named here");
-                }
-                let tree = trees?.into_iter().next()?;
-                let tree = self.loader.in_compose_form(tree, path, self.scope);
-                let tree = self.scope.interpolation.tree(&tree);
-                self.scope.filled.insert(path.to_owned(), tree.clone());
-                tree
+                let services = self.filled(path, at)?;
+                let filled = &mut self.scope.filled;
+                filled.insert(path.to_owned(), services.clone());
+                services
             }
         };
-        let Some(services) = tree.get("services") else {
+        let Some(services) = services else {
             let message = format!("there are no services in {path}");
-            self.tell(Problem::error("unknown-service", message).at(at, "named here"));
+            let problem = Problem::error("unknown-service", message).at(at, "named here");
+            self.tell(problem.help("check which file is meant"));
             return None;
         };
-        self.base(path, services, wanted)
+        self.base(path, &services, wanted)
     }
 
-    fn base(&mut self, file: &str, services: &Node, wanted: &Spanned<String>) -> Option<Node> {
-        if services.get(&wanted.value).is_none() {
+    /// Returns the services of another file, if it has any. None if it could not be read.
+    fn filled(&mut self, path: &str, at: &At) -> Option<Option<Services>> {
+        let before = self.loader.problems.len();
+        let trees = self.loader.trees(path, "services to extend");
+        for problem in &mut self.loader.problems[before..] {
+            *problem = problem.clone().at(at, "named here");
+        }
+        let trees = trees?;
+        let tree = self
+            .loader
+            .in_compose_form(trees.first()?, path, self.scope);
+        let tree = self.scope.interpolation.tree(&tree);
+        let fits = self.loader.afford(tree.weight(), &self.scope.cause);
+        fits.then(|| tree.get("services").and_then(by_name))
+    }
+
+    fn base(&mut self, file: &str, services: &Services, wanted: &Spanned<String>) -> Option<Node> {
+        if !services.contains_key(&wanted.value) {
             let message = format!("there is no service `{}` in {file} to extend", wanted.value);
-            let known = match &services.value {
-                Value::Map(entries) => entries
-                    .iter()
-                    .map(|entry| entry.key.text.as_str())
-                    .collect(),
-                Value::Scalar(_) | Value::List(_) => Vec::new(),
-            };
+            let known = services.keys().map(String::as_str);
             let problem = Problem::error("unknown-service", message).at(&wanted.at, "not defined");
             self.tell(problem.did_you_mean(&wanted.value, known));
             return None;
@@ -223,10 +250,11 @@ impl Extending<'_, '_, '_> {
             for link in circle {
                 problem = problem.at(&link.at, format!("`{}` extends this", link.service));
             }
-            self.tell(problem);
+            self.tell(problem.help("remove one of these, so that there is a first one"));
         } else if deep {
             let message = format!("more than {DEEPEST} services extend each other");
-            self.tell(Problem::error("too-deep", message).at(at, "one too many"));
+            let problem = Problem::error("too-deep", message).at(at, "one too many");
+            self.tell(problem.help("extend the one further up, that has what is needed"));
         }
         start.is_some() || deep
     }

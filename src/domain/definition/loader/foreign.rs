@@ -1,5 +1,6 @@
 //! Files of other formats among those of a definition.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::super::import::{Format, finish, import};
@@ -7,6 +8,7 @@ use super::super::interpolate::Interpolation;
 use super::super::problem::Problem;
 use super::super::settings::Settings;
 use super::super::yaml::Node;
+use super::allowance::Cause;
 use super::merge::lay;
 use super::scope::Scope;
 use super::{COMPOSE_FORM, Loader, SETTINGS};
@@ -26,21 +28,21 @@ pub struct Foreign {
 
 impl Loader {
     /// Brings a file's tree to the form of Compose, if it has another one.
-    pub(super) fn in_compose_form(
+    pub(super) fn in_compose_form<'t>(
         &mut self,
-        tree: Node,
+        tree: &'t Node,
         path: &str,
         scope: &mut Scope<'_>,
-    ) -> Node {
+    ) -> Cow<'t, Node> {
         let beside_fig = scope.foreign == Some(Format::Fig);
-        let Some(format) = Format::of(path, &tree, beside_fig) else {
-            return tree;
+        let Some(format) = Format::of(path, tree, beside_fig) else {
+            return Cow::Borrowed(tree);
         };
         scope.foreign = Some(format);
         self.foreign = true;
-        let imported = import(format, tree);
+        let imported = import(format, tree.clone());
         self.problems.extend(imported.problems);
-        imported.compose
+        Cow::Owned(imported.compose)
     }
 
     /// Returns the settings over those that foreign files bring.
@@ -53,7 +55,7 @@ impl Loader {
             return settings;
         };
         let own = settings.is_some().then(|| self.trees(SETTINGS, ""));
-        let own = own.flatten().and_then(|trees| trees.into_iter().next());
+        let own = own.flatten().and_then(|trees| trees.first().cloned());
         let tree = match own {
             Some(own) => lay(imported, own, Vec::new(), false, &mut self.problems)?,
             None => imported,
@@ -64,9 +66,9 @@ impl Loader {
     fn imported_settings(&mut self, names: &[String]) -> Option<Node> {
         let mut all: Option<Node> = None;
         for name in names {
-            for tree in self.trees(name, COMPOSE_FORM).unwrap_or_default() {
-                let format = Format::of(name, &tree, false);
-                let settings = format.and_then(|format| import(format, tree).settings);
+            for tree in self.trees(name, COMPOSE_FORM).unwrap_or_default().iter() {
+                let format = Format::of(name, tree, false);
+                let settings = format.and_then(|format| import(format, tree.clone()).settings);
                 all = match (all, settings) {
                     (Some(all), Some(settings)) => {
                         lay(all, settings, Vec::new(), false, &mut self.problems)
@@ -88,7 +90,7 @@ impl Loader {
         // Everything was told when the definition was read.
         let told = self.problems.clone();
         let pass = Interpolation::none(variables);
-        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned());
+        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned(), Cause::own());
         let model = self.model(names, &mut scope);
         let foreign = scope.foreign.zip(model).map(|(format, model)| Foreign {
             format,

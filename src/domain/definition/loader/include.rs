@@ -10,6 +10,7 @@ use super::super::reader::{Read, Reader, record};
 use super::super::values::OneOrMore;
 use super::super::yaml::{Entry, Node, Value};
 use super::Loader;
+use super::allowance::{self, Cause};
 use super::scope::Scope;
 
 /// How many files may include each other: more than any real project has, and little enough for recursion.
@@ -83,11 +84,7 @@ impl Loader {
             project_directory,
             env_file,
         } = &include.value;
-        let files: Vec<_> = files
-            .iter()
-            .flat_map(|files| &files.value.0)
-            .map(|file| path::join(&scope.folder, &file.value))
-            .collect();
+        let files = self.reached(files.as_ref(), scope)?;
         let Some(first) = files.first() else {
             let problem = Problem::error("invalid-value", "an include names no file");
             self.problems
@@ -98,21 +95,26 @@ impl Loader {
             return None;
         }
         let folder = match project_directory {
-            Some(folder) => path::join(&scope.folder, &folder.value),
+            Some(folder) => {
+                let whole = path::join(&scope.folder, &folder.value);
+                let fits = self.within_bounds(&folder.value, &whole, &folder.at);
+                fits.then_some(whole)?
+            }
             None => path::parent(first),
         };
-        let named: Vec<_> = env_file
-            .iter()
-            .flat_map(|files| &files.value.0)
-            .map(|file| path::join(&scope.folder, &file.value))
-            .collect();
+        let named = self.reached(env_file.as_ref(), scope)?;
         let before = self.problems.len();
         let own = self.variables_of(&named, &folder, scope.interpolation.variables());
         let mut variables: BTreeMap<String, String> = own;
         variables.extend(scope.interpolation.variables().clone());
         let on_top = scope.interpolation.on_top().clone();
         let home = scope.folders.home.clone();
-        let mut inner = Scope::new(&folder, Interpolation::new(&variables, &on_top), home);
+        let cause = Cause::at("what is included", &include.at);
+        if !self.afford(allowance::INCLUDED, &cause) {
+            return None;
+        }
+        let interpolation = Interpolation::new(&variables, &on_top);
+        let mut inner = Scope::new(&folder, interpolation, home, cause);
         inner.including = scope.including.clone();
         inner.including.push(first.clone());
         let model = self.model(&files, &mut inner);
@@ -140,6 +142,22 @@ impl Loader {
         model
     }
 
+    /// Returns files as the folder that longshore works in sees them. None if one of them leads out of bounds.
+    fn reached(
+        &mut self,
+        files: Option<&Spanned<OneOrMore>>,
+        scope: &Scope<'_>,
+    ) -> Option<Vec<String>> {
+        let files = files.into_iter().flat_map(|files| &files.value.0);
+        files
+            .map(|file| {
+                let path = path::join(&scope.folder, &file.value);
+                let fits = self.within_bounds(&file.value, &path, &file.at);
+                fits.then_some(path)
+            })
+            .collect()
+    }
+
     fn is_circle_of_files(
         &mut self,
         file: &str,
@@ -155,12 +173,14 @@ impl Loader {
                 "files include each other in a circle: {}",
                 circle.join(" → ")
             );
+            let problem = Problem::error("circle", message).at(&include.at, "included again here");
             self.problems
-                .push(Problem::error("circle", message).at(&include.at, "included again here"));
+                .push(problem.help("remove this, or put what both need into a file of its own"));
         } else if way.len() >= DEEPEST {
             let message = format!("more than {DEEPEST} files include each other");
+            let problem = Problem::error("too-deep", message).at(&include.at, "one too many");
             self.problems
-                .push(Problem::error("too-deep", message).at(&include.at, "one too many"));
+                .push(problem.help("include the files beside each other, from one file"));
         }
         circle.is_some() || way.len() >= DEEPEST
     }
@@ -196,8 +216,13 @@ impl Loader {
                 return;
             }
         };
+        let known: BTreeMap<_, _> = own
+            .iter()
+            .enumerate()
+            .map(|(place, entry)| (entry.key.text.clone(), place))
+            .collect();
         for entry in entries_of {
-            match own.iter().find(|own| own.key.text == entry.key.text) {
+            match known.get(&entry.key.text).map(|place| &own[*place]) {
                 Some(same) if same.value.says_as(&entry.value) => {}
                 Some(other) => {
                     let name = &entry.key.text;

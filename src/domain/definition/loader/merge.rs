@@ -304,8 +304,9 @@ fn keyed(node: Node, value: impl Fn(&Key) -> Node) -> Node {
         return node;
     };
     let mut entries: Vec<Entry> = Vec::with_capacity(names.len());
+    let mut seen = BTreeSet::new();
     for key in names {
-        if !entries.iter().any(|entry| entry.key.text == key.text) {
+        if seen.insert(key.text.clone()) {
             let value = value(&key);
             entries.push(Entry { key, value });
         }
@@ -319,6 +320,7 @@ fn pairs(node: Node) -> Node {
         return node;
     };
     let mut entries: Vec<Entry> = Vec::with_capacity(items.len());
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
     for item in items {
         let Value::Scalar(whole) = &item.value else {
             return node;
@@ -339,9 +341,12 @@ fn pairs(node: Node) -> Node {
                 plain: value.is_none(),
             }),
         };
-        match entries.iter_mut().find(|entry| entry.key.text == key.text) {
-            Some(entry) => *entry = Entry { key, value },
-            None => entries.push(Entry { key, value }),
+        match places.get(&key.text) {
+            Some(place) => entries[*place] = Entry { key, value },
+            None => {
+                places.insert(key.text.clone(), entries.len());
+                entries.push(Entry { key, value });
+            }
         }
     }
     map(node.at, entries)

@@ -3,6 +3,8 @@
 //! Nothing is read here: [`Loader::step`] says which files it needs, and is called again with what was found, until it
 //! has all. So the whole of loading can be tested without a disk.
 
+mod allowance;
+mod bounds;
 mod extends;
 mod foreign;
 mod include;
@@ -12,6 +14,8 @@ mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use self::allowance::Cause;
+use self::bounds::leads_out;
 pub(super) use self::extends::KEYS as EXTENDS_KEYS;
 pub use self::foreign::Foreign;
 pub(super) use self::include::KEYS as INCLUDE_KEYS;
@@ -26,6 +30,7 @@ use super::path;
 use super::place::{At, Place, Source};
 use super::problem::{Problem, Problems};
 use super::reader::{Extension, Read, Reader};
+use super::resolved::variables_of_files;
 use super::settings::Settings;
 use super::values::Context;
 use super::yaml::{self, LARGEST, Node};
@@ -66,6 +71,8 @@ pub struct Request {
     pub variables: BTreeMap<String, String>,
     /// The folder that longshore works in, absolute.
     pub directory: String,
+    /// The repository's root, absolute, out of which no relative path may lead; empty if any path may lead anywhere.
+    pub root: String,
 }
 
 /// What was found where a file was asked for.
@@ -81,6 +88,8 @@ pub enum Content {
     Special,
     /// A file of more than [`LARGEST`] bytes, so many of them.
     TooLarge(u64),
+    /// A file outside the repository, which is not read.
+    Outside,
     /// Something that could not be read, and why.
     Unreadable(String),
 }
@@ -116,6 +125,7 @@ pub struct Definition {
     /// What was wrong so far.
     pub problems: Vec<Problem>,
     files: BTreeMap<String, Content>,
+    outside: BTreeSet<String>,
 }
 
 /// What a cluster is called.
@@ -146,7 +156,10 @@ pub struct Loader {
     request: Request,
     files: BTreeMap<String, Content>,
     need: BTreeSet<String>,
-    trees: BTreeMap<String, Vec<Node>>,
+    trees: BTreeMap<String, Arc<Vec<Node>>>,
+    real: BTreeMap<String, String>,
+    outside: BTreeSet<String>,
+    spent: usize,
     /// Whether a foreign file was met.
     foreign: bool,
     problems: Vec<Problem>,
@@ -156,6 +169,9 @@ impl Definition {
     /// Returns a file that a service names, if it was found.
     #[must_use]
     pub fn file(&self, path: &str) -> &Content {
+        if self.outside.contains(path) {
+            return &Content::Outside;
+        }
         self.files.get(path).unwrap_or(&Content::Missing)
     }
 
@@ -194,6 +210,9 @@ impl Loader {
             files: BTreeMap::new(),
             need: BTreeSet::new(),
             trees: BTreeMap::new(),
+            real: BTreeMap::new(),
+            outside: BTreeSet::new(),
+            spent: 0,
             foreign: false,
             problems: Vec::new(),
         }
@@ -208,8 +227,9 @@ impl Loader {
     pub fn step(&mut self) -> Step {
         self.need.clear();
         self.problems.clear();
+        self.spent = 0;
         let definition = self.load();
-        if !self.need.is_empty() {
+        if !self.need.is_empty() && !self.is_spent() {
             return Step::Need(self.need.clone());
         }
         match definition {
@@ -240,7 +260,7 @@ impl Loader {
             // As Compose has it, so that a file can use it.
             variables.insert(PROJECT_NAME.to_owned(), name.text.clone());
         }
-        let base = self.reading(&names, &folder, &variables, Own::default());
+        let base = self.reading(&names, &folder, &variables, Own::nothing());
         if !self.need.is_empty() {
             return None;
         }
@@ -256,10 +276,11 @@ impl Loader {
         }
         let foreign = self.foreign;
         let foreign = foreign.then(|| self.in_words_of_compose(&names, &folder, &variables));
-        if !self.need.is_empty() {
+        if !self.need.is_empty() || self.is_spent() {
             return None;
         }
         let (problems, files) = (self.problems.clone(), self.files.clone());
+        let outside = self.outside.clone();
         Some(Definition {
             names,
             folder,
@@ -270,6 +291,7 @@ impl Loader {
             foreign: foreign.flatten(),
             problems,
             files,
+            outside,
         })
     }
 
@@ -316,13 +338,15 @@ impl Loader {
         if settings.is_none_or(|settings| settings.cluster.is_none()) {
             let variables = self.variables(".");
             if let Some(files) = variables.get(FILES).filter(|files| !files.is_empty()) {
-                let separator = variables.get(SEPARATOR).map_or(":", String::as_str);
-                let files = files.split(separator).filter(|file| !file.is_empty());
-                return Some(files.map(|file| path::join(".", file)).collect());
+                let files = separated(files, &variables);
+                return Some(files.iter().map(|file| path::join(".", file)).collect());
             }
         }
         if let Some(cluster) = settings.and_then(|settings| settings.cluster.as_ref()) {
-            return Some(vec![path::join(".", &cluster.value)]);
+            let file = path::join(".", &cluster.value);
+            return self
+                .within_bounds(&cluster.value, &file, &cluster.at)
+                .then(|| vec![file]);
         }
         let names = COMPOSE.iter().chain(Format::FILES);
         let present: Vec<_> = names.filter(|name| self.exists(name)).collect();
@@ -365,8 +389,8 @@ impl Loader {
         let none = BTreeMap::new();
         let mut written = None;
         for file in files {
-            for tree in self.trees(file, COMPOSE_FORM).unwrap_or_default() {
-                if Format::of(file, &tree, false).is_some() {
+            for tree in self.trees(file, COMPOSE_FORM).unwrap_or_default().iter() {
+                if Format::of(file, tree, false).is_some() {
                     continue;
                 }
                 let name = tree.get("name").filter(|name| !name.is_null());
@@ -430,6 +454,9 @@ impl Loader {
             };
             let outside = |name: &str| shell.get(name).or_else(|| variables.get(name)).cloned();
             let values = dotenv::read(&source, &outside, &mut self.problems);
+            if !self.afford_pairs(&values, &Cause::own()) {
+                break;
+            }
             variables.extend(values);
         }
         variables
@@ -448,9 +475,9 @@ impl Loader {
     }
 
     /// Returns the documents of a file; none after a problem was told, or where it has to be asked for.
-    fn trees(&mut self, path: &str, expected: &str) -> Option<Vec<Node>> {
+    fn trees(&mut self, path: &str, expected: &str) -> Option<Arc<Vec<Node>>> {
         if let Some(trees) = self.trees.get(path) {
-            return Some(trees.clone());
+            return Some(Arc::clone(trees));
         }
         let source = self.source(path)?;
         let (trees, mut problems) = yaml::parse(&source);
@@ -470,8 +497,9 @@ impl Loader {
         if trees.is_empty() {
             return None;
         }
+        let trees = Arc::new(trees);
         if clean {
-            self.trees.insert(path.to_owned(), trees.clone());
+            self.trees.insert(path.to_owned(), Arc::clone(&trees));
         }
         Some(trees)
     }
@@ -485,7 +513,7 @@ impl Loader {
     ) -> Option<Reading> {
         let on_top = own.variables;
         let pass = Interpolation::new(variables, &on_top);
-        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned());
+        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned(), own.cause);
         scope.including.extend(names.first().cloned());
         let model = self.model(names, &mut scope);
         let model = match scope.foreign {
@@ -496,8 +524,13 @@ impl Loader {
             (Some(model), Some(services)) => self.overlaid(model, &services, &mut scope),
             (model, _) => model,
         };
+        let model = model.filter(|model| {
+            let weight = services(model) * allowance::SERVICE;
+            self.afford(weight, &scope.cause.or(&model.at))
+        });
         let mut reader = Reader::new(scope.folders);
         let compose = model.map(|model| File::read(&model, &mut reader).unwrap_or_default());
+        self.afford(reader.expanded, &scope.cause);
         let mut pass = scope.interpolation;
         self.problems.append(&mut pass.problems);
         self.problems.append(&mut reader.problems);
@@ -558,9 +591,12 @@ impl Loader {
                 missing = true;
                 continue;
             };
-            for tree in trees {
+            for tree in trees.iter() {
                 let tree = self.in_compose_form(tree, name, scope);
                 let tree = scope.interpolation.tree(&tree);
+                if !self.afford(tree.weight(), &scope.cause.or(&tree.at)) {
+                    return None;
+                }
                 let tree = self.extended(tree, name, scope);
                 let Some(tree) = self.included(tree, scope) else {
                     missing = true;
@@ -584,17 +620,66 @@ impl Loader {
             let service = &service.value;
             let variables = service.env_file.iter().flat_map(|files| &files.value.0);
             let labels = service.label_file.iter().flat_map(|files| &files.value.0);
-            let variables = variables.map(|file| &file.path.value.0);
-            for file in variables.chain(labels.map(|file| &file.value.0)) {
-                self.content(file);
+            for file in variables.map(|file| &file.path).chain(labels) {
+                self.ask_for_file(folder, &file.value.0, &file.at);
             }
             if let Some(build) = &service.build
                 && build.value.dockerfile_inline.is_none()
             {
-                self.content(&dockerfile(folder, &build.value));
+                let file = dockerfile(folder, &build.value);
+                self.ask_for_file(folder, &file, &build.at);
             }
+            if self.is_spent() {
+                return;
+            }
+            self.afford_files(service, reading);
         }
     }
+
+    /// Asks for a file that a service names, and charges what it holds, once more for each service.
+    fn ask_for_file(&mut self, folder: &str, path: &str, at: &At) {
+        // An absolute path was written as one, unless everything is seen from an absolute folder.
+        let written = match folder.starts_with('/') {
+            true => at.place.slice().trim_start_matches(['"', '\'']),
+            false => path,
+        };
+        if !self.in_bounds(written, path) {
+            self.outside.insert(path.to_owned());
+        } else if let Some(Content::Bytes(bytes)) = self.content(path) {
+            let weight = allowance::lines(bytes);
+            self.afford(weight, &Cause::at("this file", at));
+        }
+    }
+
+    /// Charges what variables add to the files of a service.
+    fn afford_files(&mut self, service: &super::compose::Service, reading: &Reading) {
+        let Some(files) = &service.env_file else {
+            return;
+        };
+        let fills =
+            |content: &Content| matches!(content, Content::Bytes(bytes) if bytes.contains(&b'$'));
+        let named = files.value.0.iter().map(|file| &file.path.value.0);
+        if named.filter_map(|path| self.files.get(path)).any(fills) {
+            let found = |path: &str| self.files.get(path).unwrap_or(&Content::Missing);
+            let values = variables_of_files(&found, reading, service, &mut Vec::new());
+            self.afford_pairs(&values, &Cause::at("this file", &files.at));
+        }
+    }
+}
+
+/// Returns how many services there are.
+fn services(model: &Node) -> usize {
+    match model.get("services").map(|services| &services.value) {
+        Some(yaml::Value::Map(entries)) => entries.len(),
+        Some(yaml::Value::Scalar(_) | yaml::Value::List(_)) | None => 0,
+    }
+}
+
+/// Divides a list of files as Compose does.
+fn separated(files: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
+    let separator = variables.get(SEPARATOR).map_or(":", String::as_str);
+    let files = files.split(separator).filter(|file| !file.is_empty());
+    files.map(str::to_owned).collect()
 }
 
 /// Makes a project's name of a text: its letters in lower case, digits, `_` and `-`.
@@ -611,12 +696,25 @@ fn as_name(text: &str) -> String {
 }
 
 /// What an environment has of its own.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Own {
     /// Variables that hide those of the shell and of files.
     variables: BTreeMap<String, String>,
     /// What is laid over services.
     services: Option<Node>,
+    /// What it is read for.
+    cause: Cause,
+}
+
+impl Own {
+    /// The definition itself has nothing of its own.
+    fn nothing() -> Self {
+        Self {
+            variables: BTreeMap::new(),
+            services: None,
+            cause: Cause::own(),
+        }
+    }
 }
 
 fn own(settings: Option<&Settings>) -> BTreeMap<String, Own> {
@@ -626,6 +724,7 @@ fn own(settings: Option<&Settings>) -> BTreeMap<String, Own> {
         .flat_map(|environments| &environments.value.0);
     named
         .map(|(name, environment)| {
+            let cause = Cause::at("this environment", &environment.key);
             let environment = &environment.value;
             let pairs = environment
                 .variables
@@ -636,6 +735,7 @@ fn own(settings: Option<&Settings>) -> BTreeMap<String, Own> {
             let own = Own {
                 variables: values.collect(),
                 services: services.map(|services| services.value.0.clone()),
+                cause,
             };
             (name.clone(), own)
         })
@@ -666,6 +766,7 @@ pub fn source(path: &str, content: &Content) -> Result<Arc<Source>, Box<Problem>
             )
             .help("is this the right file? a definition is text, usually of a few kilobytes")
         }
+        Content::Outside => leads_out(path).place(Place::file(path), ""),
         Content::Unreadable(why) => {
             problem("unreadable", format!("{path} could not be read: {why}"))
                 .help(format!("look at who may read it: ls -l {path}"))

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::super::import::Format;
 use super::super::interpolate::Interpolation;
 use super::super::reader::{Folders, Reader};
-use super::super::yaml::Node;
+use super::allowance::Cause;
+use super::extends::Services;
 
 /// What holds for some files while they are put together.
 pub(super) struct Scope<'a> {
@@ -15,10 +16,12 @@ pub(super) struct Scope<'a> {
     pub(super) interpolation: Interpolation<'a>,
     /// What paths are relative to.
     pub(super) folders: Folders,
-    /// Files that services of others extend, variables filled in.
-    pub(super) filled: BTreeMap<String, Node>,
+    /// The services of files that services of others extend, variables filled in. None where a file has none.
+    pub(super) filled: BTreeMap<String, Option<Services>>,
     /// The files that are being included, the outermost first.
     pub(super) including: Vec<String>,
+    /// What these files are read for.
+    pub(super) cause: Cause,
     /// The format of the foreign file that was met last, if any was.
     pub(super) foreign: Option<Format>,
 }
@@ -28,6 +31,7 @@ impl<'a> Scope<'a> {
         folder: &str,
         interpolation: Interpolation<'a>,
         home: Option<String>,
+        cause: Cause,
     ) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -39,6 +43,7 @@ impl<'a> Scope<'a> {
             },
             filled: BTreeMap::new(),
             including: Vec::new(),
+            cause,
             foreign: None,
         }
     }

@@ -4,6 +4,9 @@ use serde_json::Value as Json;
 
 use super::super::place::{At, How, Place};
 
+/// What a value weighs beside its text, in bytes: less than it takes in memory, and proportional to it.
+pub(super) const WEIGHT: usize = 64;
+
 /// A value and where it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
@@ -76,6 +79,20 @@ impl Node {
                 entry.value.reached_by(how, place);
             }),
         }
+    }
+
+    /// Returns what a copy of it costs: the bytes of its texts, and for each value and key as many more.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        WEIGHT
+            + match &self.value {
+                Value::Scalar(scalar) => scalar.text.len(),
+                Value::List(items) => items.iter().map(Self::weight).sum(),
+                Value::Map(entries) => entries
+                    .iter()
+                    .map(|entry| WEIGHT + entry.key.text.len() + entry.value.weight())
+                    .sum(),
+            }
     }
 
     /// Says that this node and all below stand somewhere else.

@@ -9,14 +9,15 @@ use serde_yaml::granit_parser::{
 
 use super::super::place::{At, How, Place, Source};
 use super::super::problem::Problem;
-use super::node::{Entry, Key, Node, Scalar, Tag, Value};
+use super::node::{self, Entry, Key, Node, Scalar, Tag, Value};
 
 /// How deep values may lie within each other: more than any real file, and little enough for recursion.
 const DEEPEST: usize = 64;
-/// How many values a file may hold.
-const MOST_NODES: usize = 500_000;
-/// How much aliases may add, in bytes of text with 64 more for each value.
-const MOST_COPIED: usize = 32 * 1024 * 1024;
+/// How many values a file may hold, keys among them: a thousand services have some 50,000, and each takes up to 300 bytes
+/// on its way to being checked.
+const MOST_NODES: usize = 300_000;
+/// How much aliases may add, by weight ([`Node::weight`]).
+const MOST_COPIED: usize = 16 * 1024 * 1024;
 
 /// Reads the documents of a file, empty ones left out. None without an error is an empty file.
 #[must_use]
@@ -29,7 +30,7 @@ pub fn parse(source: &Arc<Source>) -> (Vec<Node>, Vec<Problem>) {
 pub fn parse_part(place: &Place) -> (Vec<Node>, Vec<Problem>) {
     let source = place.source();
     let all = 0..source.text.len();
-    let part = place.range().unwrap_or(&all);
+    let part = place.range().unwrap_or(all);
     // What stands before becomes blanks of the same length, so that every offset stays what it is.
     let before = source.text[..part.start].bytes();
     let blanks = before.map(|byte| if byte == b'\n' { '\n' } else { ' ' });
@@ -218,14 +219,16 @@ impl<'a> Builder<'a> {
         };
         let built = Built {
             node,
-            weight: weight + text + 64,
+            weight: weight + text + node::WEIGHT,
             height,
         };
         self.nodes += 1;
         if self.nodes > MOST_NODES {
             let message = format!("the file holds more than {MOST_NODES} values");
-            let problem = Problem::error("too-large", message);
-            return Err(Box::new(problem.at(&built.node.at, "this is one too many")));
+            let problem = Problem::error("too-large", message)
+                .at(&built.node.at, "this is one too many")
+                .help("is this the right file? a large definition can be split into files, by `include`");
+            return Err(Box::new(problem));
         }
         if anchor != 0 {
             self.afford(built.weight, &built.node.at.place)?;
@@ -265,8 +268,8 @@ impl<'a> Builder<'a> {
         let place = self.place(span);
         let Some(mut built) = self.anchors.get(&anchor).cloned() else {
             let message = format!("alias `{}` stands inside what it names", place.slice());
-            let problem = Problem::error("alias", message);
-            return Err(Box::new(problem.place(place, "would contain itself")));
+            let problem = Problem::error("alias", message).place(place, "would contain itself");
+            return Err(Box::new(problem.help("write out what is meant here")));
         };
         self.afford(built.weight, &place)?;
         built.node.reached_by(How::Alias, &place);
@@ -282,9 +285,8 @@ impl<'a> Builder<'a> {
         let megabytes = MOST_COPIED / 1024 / 1024;
         let message = format!("aliases blow the file up to more than {megabytes} MB");
         let problem = Problem::error("alias", message);
-        Err(Box::new(
-            problem.place(place.clone(), "this alias is one too many"),
-        ))
+        let problem = problem.place(place.clone(), "this alias is one too many");
+        Err(Box::new(problem.help("use fewer aliases of aliases")))
     }
 
     /// Reports duplicate keys, and applies merge keys (<https://yaml.org/type/merge.html>): what is written wins.
@@ -379,7 +381,7 @@ fn offset(marker: &granit::Marker) -> usize {
 
 fn too_deep() -> Problem {
     let message = format!("values lie more than {DEEPEST} levels deep within each other");
-    Problem::error("too-deep", message)
+    Problem::error("too-deep", message).help("look for a bracket or a dash that is not meant")
 }
 
 /// Returns the mappings that a merge key names: one, or a list of them, of which the first wins.

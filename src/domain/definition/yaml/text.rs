@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::super::place::{Place, Source};
 use super::super::problem::Problem;
 
-/// The largest file read, in bytes. The largest real definitions known are a few hundred kilobytes.
-pub const LARGEST: u64 = 10 * 1024 * 1024;
+/// The largest file read, in bytes. The largest real definitions known are a few hundred kilobytes; ten times as much
+/// can still be read, checked and shown within 200 MB.
+pub const LARGEST: u64 = 4 * 1024 * 1024;
 
 /// Takes a file's bytes for text.
 ///
@@ -37,8 +38,9 @@ pub fn text(path: &str, bytes: &[u8]) -> Result<Arc<Source>, Box<Problem>> {
     if let Some(at) = source.text.find('\0') {
         let message = format!("the file contains a NUL character at offset {at}");
         let place = Place::new(&source, at..at + 1);
+        let problem = Problem::error("encoding", message).place(place, "NUL");
         return Err(Box::new(
-            Problem::error("encoding", message).place(place, "NUL"),
+            problem.help("is this the right file? definitions are text"),
         ));
     }
     Ok(source)
