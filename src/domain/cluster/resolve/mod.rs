@@ -9,6 +9,8 @@ mod circle;
 mod edges;
 mod environment;
 mod files;
+#[cfg(test)]
+mod generated;
 mod hosts;
 mod mounts;
 mod names;
