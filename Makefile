@@ -1,5 +1,5 @@
 # `make demo` to see it, `make test` to check everything. Each target can be run again and does only what is missing.
-.PHONY: help deps engine base-image stand-ins build check test demo demo-down bench clean
+.PHONY: help deps engine base-image stand-ins build check compose-plugin test fuzz demo demo-down bench clean
 
 help:
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 22
@@ -22,7 +22,13 @@ build: deps ## build longshore
 check: deps ## format, lints, licences, unused libraries, layers, scripts
 	@scripts/check
 
-test: stand-ins check ## everything: checks, unit, golden, engine and host tests
+compose-plugin: deps ## fetch the Compose plugin that longshore is compared with, if it can be had
+	@scripts/compose-plugin
+
+fuzz: deps ## look for inputs that crash, a minute for each format (FUZZ_SECONDS)
+	@scripts/fuzz
+
+test: stand-ins check compose-plugin ## everything: checks, unit, golden, engine and host tests
 	@scripts/test
 
 demo: stand-ins build ## from commit to two running hosts, then version 2, then back
