@@ -37,7 +37,8 @@ demo: stand-ins build ## from commit to two running hosts, then version 2, then 
 demo-down: ## remove every trace of the demo
 	@scripts/demo-down
 
-bench: stand-ins ## how long a rollout takes, beside one hand-written ssh per host
+bench: stand-ins compose-plugin ## reading beside Docker Compose, and a rollout beside one hand-written ssh per host
+	cargo bench --locked --bench reading
 	cargo bench --locked --bench rollout
 
 clean: demo-down ## remove what was built, and the demo
