@@ -3,7 +3,8 @@
 //! A definition that somebody else wrote must not bring up what else lies on a machine, whether by `..` or by a link. An
 //! absolute path says where it leads, and is taken as it stands.
 
-use super::{FILES, Loader, separated};
+use super::Loader;
+use super::find::{FILES, separated};
 use crate::domain::definition::path;
 use crate::domain::definition::place::At;
 use crate::domain::definition::problem::Problem;

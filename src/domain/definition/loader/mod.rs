@@ -4,8 +4,10 @@
 //! has all. So the whole of loading can be tested without a disk.
 
 mod allowance;
+mod assemble;
 mod bounds;
 mod extends;
+mod find;
 mod foreign;
 mod include;
 mod merge;
@@ -15,17 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use self::allowance::Cause;
+use self::assemble::{Own, own};
 use self::bounds::leads_out;
 pub(super) use self::extends::KEYS as EXTENDS_KEYS;
+use self::find::PROJECT_NAME;
 pub use self::foreign::Foreign;
 pub(super) use self::include::KEYS as INCLUDE_KEYS;
-use self::merge::lay;
 pub(super) use self::merge::stripped;
-use self::scope::Scope;
 use super::compose::File;
-use super::dotenv;
-use super::import::{Format, finish};
-use super::interpolate::{Interpolation, Use};
+use super::import::Format;
+use super::interpolate::Use;
 use super::path;
 use super::place::{At, Place, Source};
 use super::problem::{Problem, Problems};
@@ -37,28 +38,9 @@ use super::yaml::{self, LARGEST, Node};
 
 /// Where the settings are looked for.
 const SETTINGS: &str = "longshore.yaml";
-/// Where a definition is looked for, in this order.
-const COMPOSE: &[&str] = &[
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yaml",
-    "docker-compose.yml",
-];
-/// What is merged over a definition that was found under `compose.yaml` and the like.
-const OVERRIDES: &[&str] = &["compose.override.yaml", "compose.override.yml"];
-/// What is merged over one with the names before, which fig's became.
-const OLD_OVERRIDES: &[&str] = &[
-    "docker-compose.override.yaml",
-    "docker-compose.override.yml",
-];
 
 /// What such a file should hold.
 const COMPOSE_FORM: &str = "a Compose file with `services:`";
-/// Variables by which Compose is told what its options tell it too.
-const FILES: &str = "COMPOSE_FILE";
-const SEPARATOR: &str = "COMPOSE_PATH_SEPARATOR";
-const ENV_FILES: &str = "COMPOSE_ENV_FILES";
-const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
 /// What is to be loaded.
 #[derive(Debug, Clone, Default)]
@@ -330,138 +312,6 @@ impl Loader {
         settings.unwrap_or_default()
     }
 
-    fn definition_files(&mut self, settings: Option<&Settings>) -> Option<Vec<String>> {
-        if !self.request.files.is_empty() {
-            let files = self.request.files.clone();
-            return Some(files.iter().map(|file| path::join(".", file)).collect());
-        }
-        if settings.is_none_or(|settings| settings.cluster.is_none()) {
-            let variables = self.variables(".");
-            if let Some(files) = variables.get(FILES).filter(|files| !files.is_empty()) {
-                let files = separated(files, &variables);
-                return Some(files.iter().map(|file| path::join(".", file)).collect());
-            }
-        }
-        if let Some(cluster) = settings.and_then(|settings| settings.cluster.as_ref()) {
-            let file = path::join(".", &cluster.value);
-            return self
-                .within_bounds(&cluster.value, &file, &cluster.at)
-                .then(|| vec![file]);
-        }
-        let names = COMPOSE.iter().chain(Format::FILES);
-        let present: Vec<_> = names.filter(|name| self.exists(name)).collect();
-        let Some(first) = present.first() else {
-            self.problems.push(nothing_found());
-            return None;
-        };
-        let mut files = vec![(**first).to_owned()];
-        let over = overrides(first).iter().find(|name| self.exists(name));
-        files.extend(over.map(|name| (*name).to_owned()));
-        if let Some(second) = present.get(1) {
-            let message = format!("both `{first}` and `{second}` are here: `{first}` is read");
-            let problem = Problem::warning("two-definitions", message);
-            let place = Place::file(**second);
-            self.problems.push(
-                problem
-                    .place(place, "")
-                    .help(format!("remove it, or name one with -f {second}")),
-            );
-        }
-        Some(files)
-    }
-
-    /// Finds what the cluster is called: by `longshore.yaml`, a variable, the files, or its folder, the first of them.
-    fn name(
-        &mut self,
-        settings: Option<&Settings>,
-        files: &[String],
-        folder: &str,
-        variables: &BTreeMap<String, String>,
-    ) -> Option<Name> {
-        if let Some(own) = settings.and_then(|settings| settings.name.as_ref()) {
-            let (text, at) = (own.value.clone(), Some(own.at.clone()));
-            return Some(Name { text, at });
-        }
-        if let Some(name) = variables.get(PROJECT_NAME).filter(|name| !name.is_empty()) {
-            let (text, at) = (name.clone(), None);
-            return Some(Name { text, at });
-        }
-        let none = BTreeMap::new();
-        let mut written = None;
-        for file in files {
-            for tree in self.trees(file, COMPOSE_FORM).unwrap_or_default().iter() {
-                if Format::of(file, tree, false).is_some() {
-                    continue;
-                }
-                let name = tree.get("name").filter(|name| !name.is_null());
-                let name = name.map(|name| Interpolation::new(variables, &none).tree(name));
-                if let Some(Node {
-                    at,
-                    value: yaml::Value::Scalar(scalar),
-                    ..
-                }) = name
-                {
-                    written = Some((scalar.text, at));
-                }
-            }
-        }
-        // What is written or a folder's name is made a name of, as Compose does it.
-        if let Some((text, at)) = written.filter(|(text, _)| !text.is_empty()) {
-            let name = as_name(&text);
-            let text = if name.is_empty() { text } else { name };
-            return Some(Name { text, at: Some(at) });
-        }
-        let folder = path::join(&self.request.directory, folder);
-        let text = as_name(folder.rsplit('/').next().unwrap_or_default());
-        (!text.is_empty()).then_some(Name { text, at: None })
-    }
-
-    fn variables(&mut self, folder: &str) -> BTreeMap<String, String> {
-        let shell = self.request.variables.clone();
-        let named = match shell
-            .get(ENV_FILES)
-            .filter(|_| self.request.env_files.is_empty())
-        {
-            Some(named) => named
-                .split(',')
-                .filter(|file| !file.is_empty())
-                .map(str::to_owned)
-                .collect(),
-            None => self.request.env_files.clone(),
-        };
-        let named: Vec<_> = named.iter().map(|file| path::join(".", file)).collect();
-        let mut variables = self.variables_of(&named, folder, &shell);
-        variables.extend(shell);
-        variables
-    }
-
-    /// Reads files with variables; without any the `.env` of a folder, if it has one.
-    fn variables_of(
-        &mut self,
-        named: &[String],
-        folder: &str,
-        shell: &BTreeMap<String, String>,
-    ) -> BTreeMap<String, String> {
-        let usual = path::join(folder, ".env");
-        let files = match named {
-            [] if self.exists(&usual) => std::slice::from_ref(&usual),
-            named => named,
-        };
-        let mut variables = BTreeMap::new();
-        for file in files {
-            let Some(source) = self.source(file) else {
-                continue;
-            };
-            let outside = |name: &str| shell.get(name).or_else(|| variables.get(name)).cloned();
-            let values = dotenv::read(&source, &outside, &mut self.problems);
-            if !self.afford_pairs(&values, &Cause::own()) {
-                break;
-            }
-            variables.extend(values);
-        }
-        variables
-    }
-
     /// Returns a file as text, or says why there is none.
     fn source(&mut self, path: &str) -> Option<Arc<Source>> {
         let content = self.content(path)?.clone();
@@ -502,113 +352,6 @@ impl Loader {
             self.trees.insert(path.to_owned(), Arc::clone(&trees));
         }
         Some(trees)
-    }
-
-    fn reading(
-        &mut self,
-        names: &[String],
-        folder: &str,
-        variables: &BTreeMap<String, String>,
-        own: Own,
-    ) -> Option<Reading> {
-        let on_top = own.variables;
-        let pass = Interpolation::new(variables, &on_top);
-        let mut scope = Scope::new(folder, pass, variables.get("HOME").cloned(), own.cause);
-        scope.including.extend(names.first().cloned());
-        let model = self.model(names, &mut scope);
-        let model = match scope.foreign {
-            Some(_) => model.map(|model| finish(model, &mut self.problems)),
-            None => model,
-        };
-        let model = match (model, own.services) {
-            (Some(model), Some(services)) => self.overlaid(model, &services, &mut scope),
-            (model, _) => model,
-        };
-        let model = model.filter(|model| {
-            let weight = services(model) * allowance::SERVICE;
-            self.afford(weight, &scope.cause.or(&model.at))
-        });
-        let mut reader = Reader::new(scope.folders);
-        let compose = model.map(|model| File::read(&model, &mut reader).unwrap_or_default());
-        self.afford(reader.expanded, &scope.cause);
-        let mut pass = scope.interpolation;
-        self.problems.append(&mut pass.problems);
-        self.problems.append(&mut reader.problems);
-        let uses = std::mem::take(&mut pass.uses);
-        let mut variables = variables.clone();
-        variables.extend(on_top);
-        Some(Reading {
-            compose: compose?,
-            variables,
-            uses,
-            extensions: reader.extensions,
-        })
-    }
-
-    /// Lays what an environment says over services. One that is not there is told, for nothing would run it.
-    fn overlaid(&mut self, model: Node, services: &Node, scope: &mut Scope<'_>) -> Option<Node> {
-        let mut services = scope.interpolation.tree(services);
-        let known: Vec<_> = match model.get("services").map(|services| &services.value) {
-            Some(yaml::Value::Map(entries)) => {
-                entries.iter().map(|entry| entry.key.text.clone()).collect()
-            }
-            Some(yaml::Value::Scalar(_) | yaml::Value::List(_)) | None => Vec::new(),
-        };
-        if let yaml::Value::Map(entries) = &mut services.value {
-            entries.retain(|yaml::Entry { key, .. }| {
-                let is = known.contains(&key.text);
-                if !is {
-                    let message = format!("there is no service `{}`", key.text);
-                    let problem = Problem::error("unknown-service", message);
-                    let problem = problem.at(&key.at, "not defined");
-                    let known = known.iter().map(String::as_str);
-                    self.problems.push(problem.did_you_mean(&key.text, known));
-                }
-                is
-            });
-        }
-        let over = Node {
-            at: services.at.clone(),
-            tag: None,
-            value: yaml::Value::Map(vec![yaml::Entry {
-                key: yaml::Key {
-                    text: "services".to_owned(),
-                    at: services.at.clone(),
-                },
-                value: services,
-            }]),
-        };
-        lay(model, over, Vec::new(), false, &mut self.problems)
-    }
-
-    /// Puts files together: variables filled in, `extends` and `include` carried out, each laid over those before it.
-    /// None if one of them could not be read, or has to be asked for.
-    fn model(&mut self, names: &[String], scope: &mut Scope<'_>) -> Option<Node> {
-        let mut model: Option<Node> = None;
-        let mut missing = false;
-        for name in names {
-            let Some(trees) = self.trees(name, COMPOSE_FORM) else {
-                missing = true;
-                continue;
-            };
-            for tree in trees.iter() {
-                let tree = self.in_compose_form(tree, name, scope);
-                let tree = scope.interpolation.tree(&tree);
-                if !self.afford(tree.weight(), &scope.cause.or(&tree.at)) {
-                    return None;
-                }
-                let tree = self.extended(tree, name, scope);
-                let Some(tree) = self.included(tree, scope) else {
-                    missing = true;
-                    continue;
-                };
-                model = match model {
-                    Some(model) => lay(model, tree, Vec::new(), false, &mut self.problems),
-                    None => stripped(tree),
-                };
-            }
-        }
-        model.filter(|_| !missing)
     }
 
     /// Asks for the files that services name.
@@ -667,81 +410,6 @@ impl Loader {
     }
 }
 
-/// Returns how many services there are.
-fn services(model: &Node) -> usize {
-    match model.get("services").map(|services| &services.value) {
-        Some(yaml::Value::Map(entries)) => entries.len(),
-        Some(yaml::Value::Scalar(_) | yaml::Value::List(_)) | None => 0,
-    }
-}
-
-/// Divides a list of files as Compose does.
-fn separated(files: &str, variables: &BTreeMap<String, String>) -> Vec<String> {
-    let separator = variables.get(SEPARATOR).map_or(":", String::as_str);
-    let files = files.split(separator).filter(|file| !file.is_empty());
-    files.map(str::to_owned).collect()
-}
-
-/// Makes a project's name of a text: its letters in lower case, digits, `_` and `-`.
-fn as_name(text: &str) -> String {
-    let lower = text.to_lowercase();
-    let kept = lower
-        .chars()
-        .filter(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(*c));
-    let kept: String = kept.collect();
-    kept.trim_start_matches(['_', '-'])
-        .chars()
-        .take(63)
-        .collect()
-}
-
-/// What an environment has of its own.
-#[derive(Debug)]
-struct Own {
-    /// Variables that hide those of the shell and of files.
-    variables: BTreeMap<String, String>,
-    /// What is laid over services.
-    services: Option<Node>,
-    /// What it is read for.
-    cause: Cause,
-}
-
-impl Own {
-    /// The definition itself has nothing of its own.
-    fn nothing() -> Self {
-        Self {
-            variables: BTreeMap::new(),
-            services: None,
-            cause: Cause::own(),
-        }
-    }
-}
-
-fn own(settings: Option<&Settings>) -> BTreeMap<String, Own> {
-    let environments = settings.and_then(|settings| settings.environments.as_ref());
-    let named = environments
-        .into_iter()
-        .flat_map(|environments| &environments.value.0);
-    named
-        .map(|(name, environment)| {
-            let cause = Cause::at("this environment", &environment.key);
-            let environment = &environment.value;
-            let pairs = environment
-                .variables
-                .iter()
-                .flat_map(|pairs| &pairs.value.0);
-            let values = pairs.filter_map(|(name, pair)| Some((name.clone(), pair.value.clone()?)));
-            let services = environment.services.as_ref();
-            let own = Own {
-                variables: values.collect(),
-                services: services.map(|services| services.value.0.clone()),
-                cause,
-            };
-            (name.clone(), own)
-        })
-        .collect()
-}
-
 /// Takes what was found at a path for text.
 ///
 /// # Errors
@@ -772,21 +440,4 @@ pub fn source(path: &str, content: &Content) -> Result<Arc<Source>, Box<Problem>
                 .help(format!("look at who may read it: ls -l {path}"))
         }
     }))
-}
-
-/// Returns what is merged over a definition that was found under a name.
-fn overrides(name: &str) -> &'static [&'static str] {
-    match Format::by_name(name) {
-        Some(Format::Fig) => OLD_OVERRIDES,
-        Some(Format::Decking | Format::Cion | Format::Baleen) => &[],
-        None if name.starts_with("docker-") => OLD_OVERRIDES,
-        None => OVERRIDES,
-    }
-}
-
-fn nothing_found() -> Problem {
-    let looked = [COMPOSE, Format::FILES].concat().join(", ");
-    Problem::error("no-definition", "no cluster definition found")
-        .help(format!("looked for {SETTINGS} with `cluster:`, {looked}"))
-        .help("name one with -f FILE, or its folder with -C DIR")
 }
