@@ -246,21 +246,24 @@ impl Resolver<'_> {
         }
         // Others know a container by the name that its definition gives it.
         let own = service.container_name.as_ref();
+        let own = own.filter(|name| !name.value.is_empty());
+        let own = own.and_then(|name| self.name::<Alias>(&name.value, &name.at));
         for (name, attachment) in written.into_iter().flat_map(|networks| &networks.value.0.0) {
             if !self.known_network(names, name, &attachment.key) {
                 continue;
             }
             let mut aliases = BTreeSet::new();
             let written = attachment.value.aliases.iter().flat_map(|all| &all.value.0);
-            for alias in written.chain(own) {
+            for alias in written {
                 aliases.extend(self.name::<Alias>(&alias.value, &alias.at));
             }
+            aliases.extend(own.clone());
             let name = self.name::<NetworkName>(name, &attachment.key);
             networks.extend(name.map(|name| (name, aliases)));
         }
         if networks.is_empty() && service.network_mode.is_none() {
             let default = "default".parse().expect("`default` is a network name");
-            networks.insert(default, BTreeSet::new());
+            networks.insert(default, own.into_iter().collect());
         }
         networks
     }

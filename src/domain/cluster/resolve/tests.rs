@@ -287,6 +287,29 @@ fn services_that_name_no_network_share_one() {
 }
 
 #[test]
+fn a_container_is_known_by_its_name_on_every_network_that_it_joins() {
+    let known = |written: &str| {
+        let text = format!("services: {{a: {{image: a, {written}}}}}\nnetworks: {{back: }}");
+        let networks = cluster(&text).services["a"].networks.clone();
+        serde_json::to_value(networks).unwrap()
+    };
+    assert_eq!(
+        known("container_name: shop-a"),
+        serde_json::json!({"default": ["shop-a"]})
+    );
+    assert_eq!(
+        known("container_name: shop-a, networks: {default: , back: {aliases: [www]}}"),
+        serde_json::json!({"back": ["shop-a", "www"], "default": ["shop-a"]})
+    );
+    assert_eq!(
+        known("container_name: ''"),
+        serde_json::json!({"default": []})
+    );
+    let text = "services: {a: {image: a, container_name: '-a'}}";
+    assert_eq!(codes(&[("compose.yaml", text)]), ["bad-name"]);
+}
+
+#[test]
 fn a_folder_names_the_cluster_as_compose_does() {
     assert_eq!(cluster("services: {a: {image: a}}").name.as_str(), "app");
     assert_eq!(
