@@ -97,6 +97,10 @@ impl Resolver<'_> {
         sources: &[(&str, Option<&At>)],
         elsewhere: bool,
     ) {
+        if !compose::is_key(name) {
+            let problem = Problem::error("bad-name", format!("`{name}` is no {what} name"));
+            self.tell(problem.at(at, "expected letters, digits, '.', '-' and '_'"));
+        }
         let said: Vec<_> = sources
             .iter()
             .filter_map(|(name, at)| Some((*name, (*at)?)))

@@ -37,7 +37,7 @@ use crate::domain::definition::compose;
 use crate::domain::definition::{
     At, Definition, Mapping, Options, Place, Problem, Problems, Reading, Severity, Spanned, sorted,
 };
-use crate::domain::name::{ClusterName, NetworkName, ServiceName, VolumeName};
+use crate::domain::name::{Alias, ClusterName, NameError, NetworkName, ServiceName, VolumeName};
 
 /// Where the definition lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +147,7 @@ impl<'a> Resolver<'a> {
             self.tell(problem);
         }
     }
+
     fn tell(&mut self, problem: Problem) {
         // Nobody repairs more at once, and a file of ten megabytes could hold hundreds of thousands.
         if self.problems.len() < Problems::MOST {
@@ -157,17 +158,34 @@ impl<'a> Resolver<'a> {
     /// Takes a text for a name, or tells why it is none.
     fn name<T>(&mut self, text: &str, at: &At) -> Option<T>
     where
-        T: std::str::FromStr<Err = crate::domain::name::NameError>,
+        T: std::str::FromStr<Err = NameError>,
     {
-        match text.parse() {
-            Ok(name) => Some(name),
-            Err(error) => {
-                let message = format!("`{text}` is no {}", error.what);
-                let label = format!("expected {}", error.rule);
-                self.tell(Problem::error("bad-name", message).at(at, label));
-                None
-            }
+        let parsed = text.parse();
+        parsed
+            .map_err(|error| self.tell(misnamed(text, &error, at)))
+            .ok()
+    }
+
+    /// Takes a key of Compose for a name. Compose knows keys that longshore does not.
+    fn key<T>(&mut self, text: &str, at: &At) -> Option<T>
+    where
+        T: std::str::FromStr<Err = NameError>,
+    {
+        if !compose::is_key(text) {
+            return self.name(text, at);
         }
+        let parsed = text.parse();
+        parsed
+            .map_err(|error| self.refuse(misnamed(text, &error, at)))
+            .ok()
+    }
+
+    /// Takes a text for an alias. Compose takes any.
+    fn alias(&mut self, text: &str, at: &At) -> Option<Alias> {
+        let parsed = text.parse();
+        parsed
+            .map_err(|error| self.refuse(misnamed(text, &error, at)))
+            .ok()
     }
 
     fn cluster_name(&mut self) -> Option<ClusterName> {
@@ -176,7 +194,7 @@ impl<'a> Resolver<'a> {
                 Ok(name) => return Some(name),
                 Err(error) => error,
             };
-            let crate::domain::name::NameError { what, rule, .. } = error;
+            let NameError { what, rule, .. } = error;
             let problem = Problem::error("bad-name", format!("`{}` is no {what}", name.text));
             let help = "name the cluster: a line such as `name: shop` in longshore.yaml";
             self.tell(match &name.at {
@@ -211,7 +229,7 @@ impl<'a> Resolver<'a> {
         let names = Names::of(reading);
         let mut services = BTreeMap::new();
         for (name, service) in &written.0 {
-            let parsed = self.name::<ServiceName>(name, &service.key);
+            let parsed = self.key::<ServiceName>(name, &service.key);
             let resolved = self.service(reading, &names, name, service);
             services.extend(parsed.zip(resolved));
         }
@@ -240,7 +258,7 @@ impl<'a> Resolver<'a> {
         let mut networks = BTreeMap::new();
         let written = reading.compose.networks.as_ref();
         for (name, network) in written.into_iter().flat_map(|networks| &networks.value.0) {
-            let parsed = self.name::<NetworkName>(name, &network.key);
+            let parsed = self.key::<NetworkName>(name, &network.key);
             let compose::Network {
                 name: _,
                 driver,
@@ -290,7 +308,7 @@ impl<'a> Resolver<'a> {
     ) -> BTreeMap<VolumeName, Volume> {
         let mut volumes = BTreeMap::new();
         for (name, volume) in written.into_iter().flat_map(|volumes| &volumes.0) {
-            let parsed = self.name::<VolumeName>(name, &volume.key);
+            let parsed = self.key::<VolumeName>(name, &volume.key);
             let compose::Volume {
                 name: own_name,
                 driver,
@@ -331,6 +349,11 @@ impl<'a> Resolver<'a> {
             service.one_shot |= awaited.contains(name);
         }
     }
+}
+
+fn misnamed(text: &str, error: &NameError, at: &At) -> Problem {
+    let message = format!("`{text}` is no {}", error.what);
+    Problem::error("bad-name", message).at(at, format!("expected {}", error.rule))
 }
 
 fn pool_of(written: &compose::Pool) -> Pool {

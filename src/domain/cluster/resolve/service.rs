@@ -247,7 +247,7 @@ impl Resolver<'_> {
         // Others know a container by the name that its definition gives it.
         let own = service.container_name.as_ref();
         let own = own.filter(|name| !name.value.is_empty());
-        let own = own.and_then(|name| self.name::<Alias>(&name.value, &name.at));
+        let own = own.and_then(|name| self.alias(&name.value, &name.at));
         for (name, attachment) in written.into_iter().flat_map(|networks| &networks.value.0.0) {
             if !self.known_network(names, name, &attachment.key) {
                 continue;
@@ -255,10 +255,10 @@ impl Resolver<'_> {
             let mut aliases = BTreeSet::new();
             let written = attachment.value.aliases.iter().flat_map(|all| &all.value.0);
             for alias in written {
-                aliases.extend(self.name::<Alias>(&alias.value, &alias.at));
+                aliases.extend(self.alias(&alias.value, &alias.at));
             }
             aliases.extend(own.clone());
-            let name = self.name::<NetworkName>(name, &attachment.key);
+            let name = self.key::<NetworkName>(name, &attachment.key);
             networks.extend(name.map(|name| (name, aliases)));
         }
         if networks.is_empty() && service.network_mode.is_none() {
@@ -285,7 +285,7 @@ impl Resolver<'_> {
             {
                 continue;
             }
-            let alias = self.name::<Alias>(alias, &link.at);
+            let alias = self.alias(alias, &link.at);
             let service = service.parse::<ServiceName>().ok();
             links.extend(
                 service

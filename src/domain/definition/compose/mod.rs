@@ -63,6 +63,13 @@ record! {
     }
 }
 
+/// Whether Compose takes a text for the name of what it declares: a service, a network, a secret.
+#[must_use]
+pub fn is_key(text: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !text.is_empty() && text.chars().all(letter)
+}
+
 /// Every mapping with keys of its own, by the way to it: `*` stands for names that a definition chooses, `[]` for items
 /// of a list.
 pub const RECORDS: &[(&str, &[&str])] = &[
