@@ -683,11 +683,13 @@ async fn a_killed_revert_is_finished_by_the_guard() {
     let first_id = site.deploy(&first, 1).await;
     let second = site.tree(&[("web", "2"), ("new", "1")]);
     site.deploy(&second, 2).await;
-    let killer = async {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        site.root("systemctl kill -s KILL 'longshore-switch:rekill-t:*'; echo 0 > /run/longshore/rekill-t/deadline").await;
-    };
-    let _ = tokio::join!(site.revert(BackTo::Deployment(&first_id), 2), killer);
+    // Once the way back is written, and long before it is gone.
+    let killer = site.root(
+        "timeout 60 sh -c 'until [ -e /var/lib/longshore/rekill-t/pending ]; do sleep 0.01; done'; sleep 0.1; \
+         systemctl kill -s KILL 'longshore-switch:rekill-t:*'; echo 0 > /run/longshore/rekill-t/deadline",
+    );
+    let (reverted, _) = tokio::join!(site.revert(BackTo::Deployment(&first_id), 2), killer);
+    assert!(reverted.is_err(), "{reverted:?}");
     site.settled(&first).await;
     // The guard itself may be killed too.
     let id = site.stage(&second).await;
