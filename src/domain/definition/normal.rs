@@ -75,6 +75,9 @@ impl Definition {
                     *value = json!(reading.variables.get(name));
                 }
                 args.retain(|_, value| !value.is_null());
+                if args.is_empty() {
+                    build.remove("args");
+                }
             }
         }
         if service.network_mode.is_none() {
