@@ -39,7 +39,7 @@ pub(super) fn applied(
         hostname,
         init,
         ipc,
-        // Newer engines have it for each network alone; the first one is all there is in a test.
+        // Engines before Docker 25 do not take one with a network, and bollard sends none without.
         mac_address: _,
         memory,
         memory_reservation,
