@@ -5,7 +5,7 @@ use super::super::problem::Problem;
 use super::super::reader::Reader;
 use super::super::yaml::{self, Entry, Node, Value};
 use super::image::Built;
-use super::{Imported, fig, tree};
+use super::{Imported, fig, ignored, tree};
 
 /// The service that is the test.
 const SUBJECT: &str = "subject";
@@ -30,7 +30,7 @@ pub(super) fn import(tree: &Node) -> Imported {
                 &mut reader,
             ),
             key if KEYS.contains(&key) => {}
-            _ => ignored(entry, &mut reader),
+            _ => ignored("Baleen", entry, KEYS, &mut reader),
         }
     }
     let images = images(tree, &mut reader);
@@ -80,16 +80,6 @@ fn later(entry: &Entry, message: &str, help: &str, reader: &mut Reader) {
     let problem = Problem::warning("without-effect", message);
     let problem = problem.at(&entry.key.at, "has no effect").help(help);
     reader.problems.push(problem);
-}
-
-fn ignored(entry: &Entry, reader: &mut Reader) {
-    let key = entry.key.text.as_str();
-    let message = format!("`{key}` in {} has no effect", reader.trail());
-    let problem = Problem::warning("unknown-key", message);
-    let problem = problem.at(&entry.key.at, "Baleen reads no such key");
-    reader
-        .problems
-        .push(problem.did_you_mean(key, KEYS.iter().copied()));
 }
 
 fn images(tree: &Node, reader: &mut Reader) -> Vec<Built> {

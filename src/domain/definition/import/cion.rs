@@ -4,7 +4,7 @@ use super::super::place::At;
 use super::super::problem::Problem;
 use super::super::reader::Reader;
 use super::super::yaml::{Entry, Node, Value};
-use super::{Imported, tree};
+use super::{Imported, ignored, tree};
 
 /// Where the tree is mounted in containers, and where what they make is kept.
 const BUILD: &str = "/cion/build";
@@ -48,7 +48,7 @@ pub(super) fn import(tree: &Node) -> Imported {
     let mut reader = Reader::default();
     for entry in tree::entries(tree) {
         if !KEYS.contains(&entry.key.text.as_str()) {
-            ignored(entry, KEYS, &mut reader);
+            ignored("cion", entry, KEYS, &mut reader);
         }
     }
     let mut services = services(tree, &mut reader);
@@ -220,7 +220,7 @@ fn container(node: &Node, key: &At, reader: &mut Reader) -> Option<Node> {
                     ..renamed("environment")
                 }));
             }
-            _ => ignored(entry, CONTAINER, reader),
+            _ => ignored("cion", entry, CONTAINER, reader),
         }
     }
     Some(tree::escaped(tree::map(at, keys)))
@@ -240,16 +240,6 @@ fn environment(node: &Node, reader: &mut Reader) -> Option<Node> {
         }
         Value::Scalar(_) => reader.wrong(node, "a list of `NAME=value`, or a mapping"),
     }
-}
-
-fn ignored(entry: &Entry, known: &[&str], reader: &mut Reader) {
-    let key = entry.key.text.as_str();
-    let message = format!("`{key}` in {} has no effect", reader.trail());
-    let problem =
-        Problem::warning("unknown-key", message).at(&entry.key.at, "cion has no such key");
-    reader
-        .problems
-        .push(problem.did_you_mean(key, known.iter().copied()));
 }
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ mod tree;
 pub use finish::finish;
 
 use super::problem::Problem;
-use super::yaml::{Node, Value};
+use super::reader::Reader;
+use super::yaml::{Entry, Key, Node, Value};
 
 /// The format of a tool that longshore takes the place of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,16 @@ pub struct Imported {
     pub settings: Option<Node>,
     /// What is wrong with it, or lost.
     pub problems: Vec<Problem>,
+}
+
+/// Tells that a tool reads no such key.
+fn ignored(tool: &str, entry: &Entry, known: &[&str], reader: &mut Reader) {
+    let Key { text, at } = &entry.key;
+    let message = format!("`{text}` in {} has no effect", reader.trail());
+    let problem = Problem::warning("unknown-key", message);
+    let problem = problem.at(at, format!("{tool} reads no such key"));
+    let known = known.iter().copied();
+    reader.problems.push(problem.did_you_mean(text, known));
 }
 
 impl Format {

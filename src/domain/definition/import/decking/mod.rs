@@ -84,16 +84,9 @@ fn start(at: &At) -> At {
 
 /// Tells that decking read no such key. Comments, which JSON has none of, were written as keys.
 fn ignored(entry: &Entry, known: &[&str], reader: &mut Reader) {
-    let key = entry.key.text.as_str();
-    if key.starts_with("//") {
-        return;
+    if !entry.key.text.starts_with("//") {
+        super::ignored("decking", entry, known, reader);
     }
-    let message = format!("`{key}` in {} has no effect", reader.trail());
-    let problem =
-        Problem::warning("unknown-key", message).at(&entry.key.at, "decking has no such key");
-    reader
-        .problems
-        .push(problem.did_you_mean(key, known.iter().copied()));
 }
 
 /// Returns the images that are built. The context is the folder of the file unless said, and the path is where the
