@@ -7,6 +7,9 @@ mkdir -p .cache
 # apt and debootstrap live there, where an ordinary user's PATH does not look; cargo's tools live in the other.
 PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-$HOME/.cargo}/bin"
 
+# A registry that answers badly for a moment ends nothing.
+export CARGO_NET_RETRY=${CARGO_NET_RETRY:-10}
+
 # Colours, where somebody sees them.
 # shellcheck disable=SC2034 # for the scripts that source this
 if [ -t 2 ] && [ -z "${NO_COLOR:-}" ]; then
