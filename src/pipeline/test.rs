@@ -17,11 +17,11 @@ use std::path::PathBuf;
 use futures_util::{StreamExt, stream};
 
 use super::Tools;
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, Subject};
 use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{Asset, ImageIdentity};
 use crate::domain::name::{ServiceName, TestName};
-use crate::domain::plan::test::{Decision, Past, Plan, Step, Wanted, beside, plan, wanted};
+use crate::domain::plan::test::{Decision, Past, Plan, Step, Wanted, beside_test, plan, wanted};
 use run::TestRun;
 
 /// What is to be tested.
@@ -57,9 +57,9 @@ pub fn services(
 ) -> Result<BTreeSet<ServiceName>, TestError> {
     let mut services = BTreeSet::new();
     for name in names(cluster, tests)? {
-        let service = &cluster.tests[name].service;
-        services.insert(service.clone());
-        services.extend(beside(cluster, service));
+        let test = &cluster.tests[name];
+        services.extend(test.service().cloned());
+        services.extend(beside_test(cluster, test));
     }
     Ok(services)
 }
@@ -181,10 +181,12 @@ async fn one(
         }
         Decision::Run(reason) => {
             running.phase(format!("running: {reason}"));
+            let Subject::Service(service) = &cluster.tests[&step.wanted.test].subject;
             let run = TestRun {
                 tools,
                 cluster,
                 wanted: &step.wanted,
+                service,
                 keep: request.keep,
             };
             let result = run.carry_out(&running).await;

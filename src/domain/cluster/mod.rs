@@ -94,18 +94,35 @@ pub struct Volume {
     pub labels: BTreeMap<String, String>,
 }
 
-/// A container whose exit code decides, run beside the services it is linked to.
+/// Something whose exit code decides, run beside the services it is linked to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Test {
-    /// The service that an extra container of is run, with `TEST=1`.
-    pub service: ServiceName,
+    /// What is run.
+    #[serde(flatten)]
+    pub subject: Subject,
     /// The command in place of the service's own.
     pub command: Option<Vec<String>>,
     /// How long it may take, its linked services' start not counted.
     pub timeout: Duration,
 }
 
+/// What a test runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// An extra container of a service, with `TEST=1`.
+    Service(ServiceName),
+}
+
 impl Test {
+    /// Returns the service that it runs a container of, if it does.
+    #[must_use]
+    pub fn service(&self) -> Option<&ServiceName> {
+        match &self.subject {
+            Subject::Service(service) => Some(service),
+        }
+    }
+
     /// How long a test may take unless the definition says otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 }

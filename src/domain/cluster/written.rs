@@ -22,7 +22,7 @@ impl Cluster {
         } = self;
         let tests = tests.iter().map(|(name, test)| {
             let fields = [
-                ("service", json!(test.service)),
+                ("service", json!(test.service())),
                 ("command", json!(test.command)),
                 ("timeout", json!(period_written(test.timeout))),
             ];

@@ -199,7 +199,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::cluster::{Restart, Service, Source, Test};
+    use crate::domain::cluster::{Restart, Service, Source, Subject, Test};
     use crate::domain::ledger::Timestamp;
 
     fn service(test_only: bool) -> Service {
@@ -269,7 +269,7 @@ mod tests {
             tests: BTreeMap::from([(
                 test.clone(),
                 Test {
-                    service: name("sut"),
+                    subject: Subject::Service(name("sut")),
                     command: None,
                     timeout: Duration::from_secs(1),
                 },

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::domain::cluster::{Cluster, MountSource, Service, Test};
+use crate::domain::cluster::{Cluster, MountSource, Service, Subject, Test};
 use crate::domain::ledger::{Asset, ImageIdentity, TestRecord, Verdict};
 use crate::domain::name::{Digest, NetworkName, ServiceName, TestName};
 
@@ -78,6 +78,14 @@ pub struct Past {
     pub last: Option<TestRecord>,
 }
 
+/// Returns what a test needs beside it, each after those that it depends on itself.
+#[must_use]
+pub fn beside_test(cluster: &Cluster, test: &Test) -> Vec<ServiceName> {
+    match &test.subject {
+        Subject::Service(service) => beside(cluster, service),
+    }
+}
+
 /// Returns what a service needs beside it, each after those that it depends on itself. The definition has no circles
 /// here; were there one, it would be cut.
 #[must_use]
@@ -129,8 +137,8 @@ pub fn wanted(
     assets: &BTreeMap<PathBuf, Asset>,
 ) -> Result<Wanted, ServiceName> {
     let test = &cluster.tests[name];
-    let beside = beside(cluster, &test.service);
-    let all: BTreeSet<_> = beside.iter().chain([&test.service]).collect();
+    let beside = beside_test(cluster, test);
+    let all: BTreeSet<_> = beside.iter().chain(test.service()).collect();
     let mut held = BTreeMap::new();
     let mut services = BTreeMap::new();
     for service in all {
@@ -139,12 +147,12 @@ pub fn wanted(
         services.insert(service, spec(cluster, &cluster.services[service], assets));
     }
     let Test {
-        service,
+        subject,
         command,
         timeout,
     } = test;
     let content = json!({
-        "format": FORMAT, "kind": "test", "service": service, "command": command, "timeout": timeout,
+        "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,
         "services": services, "images": held,
     });
     Ok(Wanted {
@@ -153,6 +161,12 @@ pub fn wanted(
         images: held,
         fingerprint: Digest::of(content.to_string()),
     })
+}
+
+fn subject_of(subject: &Subject) -> Value {
+    match subject {
+        Subject::Service(service) => json!(service),
+    }
 }
 
 /// Says what of a service a test can see. Every field is named, so that a new one cannot be forgotten.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
+use super::run::TestRun;
 use super::spec::{Names, container, internal, volumes};
 use super::{Tail, TestError};
 use crate::domain::cluster::{Cluster, MountSource, Test};
@@ -23,18 +24,22 @@ pub(super) struct Bed<'b> {
     pub(super) tools: &'b Tools,
     pub(super) cluster: &'b Cluster,
     pub(super) wanted: &'b Wanted,
+    /// The service of the test's own container.
+    pub(super) service: &'b ServiceName,
     pub(super) names: Names,
     /// Requests that make something. They are never given up half-way, so that removal finds all that was made.
     making: TaskTracker,
 }
 
 impl<'b> Bed<'b> {
-    pub(super) fn new(
-        tools: &'b Tools,
-        cluster: &'b Cluster,
-        wanted: &'b Wanted,
-        keep: bool,
-    ) -> Self {
+    pub(super) fn new(run: &TestRun<'b>) -> Self {
+        let TestRun {
+            tools,
+            cluster,
+            wanted,
+            service,
+            keep,
+        } = *run;
         let mut labels = tools.run.labels();
         labels.insert(Run::TEST.to_owned(), wanted.test.to_string());
         if keep {
@@ -46,6 +51,7 @@ impl<'b> Bed<'b> {
             tools,
             cluster,
             wanted,
+            service,
             names,
             making: TaskTracker::new(),
         }
@@ -57,10 +63,7 @@ impl<'b> Bed<'b> {
 
     /// Returns all services of which there is a container, the test's own last.
     pub(super) fn services(&self) -> impl Iterator<Item = &'b ServiceName> + use<'b> {
-        self.wanted
-            .beside
-            .iter()
-            .chain([&self.cluster.tests[&self.wanted.test].service])
+        self.wanted.beside.iter().chain([self.service])
     }
 
     pub(super) fn log(&self, service: &ServiceName) -> PathBuf {
@@ -95,7 +98,7 @@ impl<'b> Bed<'b> {
     /// Makes a service's container and copies in what it mounts from the repository.
     pub(super) async fn create(&self, name: &ServiceName) -> Result<(), TestError> {
         let service = &self.cluster.services[name];
-        let test = (*name == self.test().service).then(|| self.test());
+        let test = (name == self.service).then(|| self.test());
         let image = self.image(name).await?;
         let spec = container(&self.names, name, service, image, test);
         let engine = self.tools.engine.clone();

@@ -242,7 +242,7 @@ impl<'b> Beside<'b> {
         let unmet = |service: &&ServiceName| !self.reached[*service].borrow().ready;
         // In start order, so the first is what the others wait for.
         let service = self.bed.wanted.beside.iter().find(unmet);
-        let service = service.unwrap_or(&self.bed.test().service).clone();
+        let service = service.unwrap_or(self.bed.service).clone();
         Fault::Red {
             service,
             reason: format!("was not ready within {} minutes", START.as_secs() / 60),

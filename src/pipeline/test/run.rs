@@ -11,10 +11,13 @@ use crate::pipeline::{Running, Tools};
 use crate::system::clock;
 
 /// One test that is to be run.
+#[derive(Clone, Copy)]
 pub(super) struct TestRun<'r> {
     pub(super) tools: &'r Tools,
     pub(super) cluster: &'r Cluster,
     pub(super) wanted: &'r Wanted,
+    /// The service that the test is an extra container of.
+    pub(super) service: &'r ServiceName,
     pub(super) keep: bool,
 }
 
@@ -30,7 +33,7 @@ struct End {
 impl TestRun<'_> {
     /// Runs the test and records its verdict. What it made is removed, however it ends.
     pub(super) async fn carry_out(&self, running: &Running) -> Result<TestResult, TestError> {
-        let bed = Bed::new(self.tools, self.cluster, self.wanted, self.keep);
+        let bed = Bed::new(self);
         let since = clock::instant();
         let end = tokio::select! {
             biased;
@@ -39,9 +42,8 @@ impl TestRun<'_> {
         };
         let elapsed = clock::instant().duration_since(since);
         let red = matches!(&end, Ok(end) if end.verdict == Verdict::Red);
-        let test_service = bed.test().service.clone();
         let culprit = end.as_ref().ok().and_then(|end| end.culprit.clone());
-        let shown: Vec<_> = [test_service.clone()]
+        let shown: Vec<_> = [self.service.clone()]
             .into_iter()
             .chain(culprit)
             .filter(|_| red)
@@ -70,7 +72,7 @@ impl TestRun<'_> {
             reason,
             exit_code,
             images: self.wanted.images.clone(),
-            log: bed.log(&test_service),
+            log: bed.log(self.service),
             provenance: self.tools.provenance.clone(),
             at: clock::now(),
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -90,7 +92,7 @@ impl TestRun<'_> {
         let ended = async {
             beside.start(running).await?;
             running.phase("running");
-            start(bed, &bed.test().service).await?;
+            start(bed, self.service).await?;
             self.until_end(bed, &beside, running).await
         };
         match ended.await {
@@ -100,7 +102,7 @@ impl TestRun<'_> {
                 verdict: Verdict::Red,
                 reason: Some(format!("{service} {reason}")),
                 exit_code: None,
-                culprit: (service != bed.test().service).then_some(service),
+                culprit: (service != *self.service).then_some(service),
             }),
         }
     }
@@ -111,8 +113,8 @@ impl TestRun<'_> {
         beside: &Beside<'_>,
         running: &Running,
     ) -> Result<End, Fault> {
-        let container = bed.names.container(&bed.test().service);
-        let log = bed.log(&bed.test().service);
+        let container = bed.names.container(self.service);
+        let log = bed.log(self.service);
         let told = self
             .tools
             .engine

@@ -229,7 +229,7 @@ impl Resolver<'_> {
         services: &Services,
         tests: &BTreeMap<TestName, Test>,
     ) {
-        let mut run: Vec<&ServiceName> = tests.values().map(|test| &test.service).collect();
+        let mut run: Vec<&ServiceName> = tests.values().filter_map(Test::service).collect();
         let mut next = 0;
         while let Some(name) = run.get(next) {
             let service = services.get(*name);

@@ -228,7 +228,7 @@ fn tests_are_found_by_name_profile_and_label() {
         let names = cluster
             .tests
             .iter()
-            .map(|(test, what)| format!("{test}={}", what.service));
+            .map(|(test, what)| format!("{test}={}", what.service().unwrap()));
         names.collect::<Vec<_>>().join(" ")
     };
     let text = "services: {sut: {image: a}, web: {image: a}, p: {image: a, profiles: [test]}, \

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Resolver;
 use super::names::Names;
 use super::service::TEST;
-use crate::domain::cluster::{Service, Test};
+use crate::domain::cluster::{Service, Subject, Test};
 use crate::domain::definition::settings::{Settings, TestEntry};
 use crate::domain::definition::{Named, Problem};
 use crate::domain::name::{ServiceName, TestName};
@@ -24,7 +24,7 @@ impl Resolver<'_> {
             // A service that an entry runs is not run a second time, and one that only helps tests is none.
             let label = service.labels.get(TEST);
             let helper = label.is_some_and(|value| value == "false");
-            let told = tests.values().any(|test| test.service == *name);
+            let told = tests.values().any(|test| test.service() == Some(name));
             if helper || told {
                 continue;
             }
@@ -32,7 +32,7 @@ impl Resolver<'_> {
                 continue;
             };
             let own = Test {
-                service: name.clone(),
+                subject: Subject::Service(name.clone()),
                 command: None,
                 timeout: Test::DEFAULT_TIMEOUT,
             };
@@ -65,7 +65,7 @@ impl Resolver<'_> {
         let limit = timeout.as_ref().map(|period| period.value.0);
         let service = service.value.parse().ok().filter(|_| known)?;
         Some(Test {
-            service,
+            subject: Subject::Service(service),
             command: command.as_ref().map(|command| command.value.0.clone()),
             timeout: limit.unwrap_or(Test::DEFAULT_TIMEOUT),
         })

@@ -44,7 +44,7 @@ fn service(needs: &[&str], links: &[&str]) -> Service {
 
 fn cluster() -> Cluster {
     let test = Test {
-        service: name("test"),
+        subject: Subject::Service(name("test")),
         command: None,
         timeout: Duration::from_secs(60),
     };
