@@ -89,6 +89,7 @@ impl Context {
             files: self.definition.file.clone(),
             env_files: self.definition.env_file.clone(),
             variables: environment::variables(),
+            ask: self.output.ask_for_values(),
         }
     }
 

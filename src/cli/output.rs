@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::{Colour, Format, GlobalOptions};
-use crate::system::environment;
+use crate::pipeline::read::Ask;
+use crate::system::{environment, terminal};
 
 /// How longshore speaks in this run.
 #[derive(Debug, Clone, Copy)]
@@ -107,4 +108,20 @@ impl Output {
             "y" | "yes"
         ))
     }
+
+    /// Returns how to ask for a variable's value on the terminal, if there is one.
+    #[must_use]
+    pub fn ask_for_values(&self) -> Option<Ask> {
+        let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+        terminal.then_some(ask_for_value)
+    }
+}
+
+/// Asks for a variable's value, which is not shown. None if the person gives up.
+fn ask_for_value(variable: &str) -> Option<String> {
+    let mut told = io::stderr().lock();
+    let _ = write!(told, "{variable} (not shown): ").and_then(|()| told.flush());
+    let value = terminal::read_hidden(io::stdin());
+    let _ = writeln!(told);
+    value
 }

@@ -21,7 +21,12 @@ pub struct ReadRequest {
     pub env_files: Vec<PathBuf>,
     /// The shell's variables.
     pub variables: BTreeMap<String, String>,
+    /// Asks a person for what the definition's own tool asked for, if somebody is there.
+    pub ask: Option<Ask>,
 }
+
+/// Asks a person for the value of a variable, and shows it to nobody. None if the person gives up.
+pub type Ask = fn(variable: &str) -> Option<String>;
 
 /// What was read.
 #[derive(Debug, Clone)]
@@ -43,6 +48,9 @@ pub enum ReadError {
     /// A path is not UTF-8, so that no message could name it.
     #[error("{0:?} is not UTF-8")]
     Path(PathBuf),
+    /// A person was asked for a variable's value, and gave up.
+    #[error("interrupted, and nothing was changed")]
+    Interrupted,
     /// The definition is wrong.
     #[error(transparent)]
     Invalid(#[from] Problems),
@@ -50,27 +58,31 @@ pub enum ReadError {
 
 impl Explain for ReadError {
     fn kind(&self) -> Kind {
-        Kind::Invalid
+        match self {
+            Self::Folder(_) | Self::Path(_) | Self::Invalid(_) => Kind::Invalid,
+            Self::Interrupted => Kind::Interrupted,
+        }
     }
 
     fn hints(&self) -> Vec<String> {
         match self {
             Self::Folder(_) => vec!["check the folder given with -C".to_owned()],
             Self::Path(_) => vec!["rename it".to_owned()],
+            Self::Interrupted => Vec::new(),
             Self::Invalid(problems) => problems.hints(),
         }
     }
 
     fn report(&self, colour: bool) -> Option<String> {
         match self {
-            Self::Folder(_) | Self::Path(_) => None,
+            Self::Folder(_) | Self::Path(_) | Self::Interrupted => None,
             Self::Invalid(problems) => problems.report(colour),
         }
     }
 
     fn details(&self) -> Option<Value> {
         match self {
-            Self::Folder(_) | Self::Path(_) => None,
+            Self::Folder(_) | Self::Path(_) | Self::Interrupted => None,
             Self::Invalid(problems) => problems.details(),
         }
     }
@@ -153,6 +165,7 @@ pub(super) fn load(request: &ReadRequest) -> Result<Found, ReadError> {
         files: paths(&request.files)?,
         env_files: paths(&request.env_files)?,
         variables: request.variables.clone(),
+        ask: request.ask.is_some(),
         directory: text(&location.directory)?,
         root: text(&location.root)?,
     });
@@ -165,6 +178,14 @@ pub(super) fn load(request: &ReadRequest) -> Result<Found, ReadError> {
                         loader.leads_to(path.clone(), text(&real)?);
                     }
                     loader.answer(path, loader::read(&whole));
+                }
+            }
+            Step::Ask(variables) => {
+                for variable in variables {
+                    let value = request
+                        .ask
+                        .map_or(Some(String::new()), |ask| ask(&variable));
+                    loader.say(variable, value.ok_or(ReadError::Interrupted)?);
                 }
             }
             Step::Done(definition) => break definition,
@@ -185,4 +206,51 @@ pub(super) fn load(request: &ReadRequest) -> Result<Found, ReadError> {
 fn text(path: &Path) -> Result<String, ReadError> {
     let text = path.to_str().map(str::to_owned);
     text.ok_or_else(|| ReadError::Path(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::files;
+
+    /// Returns what a variable of decking's becomes when a person says this.
+    fn asked(env: &str, ask: Option<Ask>) -> Result<String, ReadError> {
+        let folder = tempfile::tempdir().unwrap();
+        let decking = format!(
+            r#"{{"containers": {{"a": {{"image": "b", "env": [{env}]}}}}, "clusters": {{"c": ["a"]}}}}"#
+        );
+        files::write(&folder.path().join("decking.json"), &decking).unwrap();
+        let read = read(&ReadRequest {
+            directory: folder.path().to_owned(),
+            variables: BTreeMap::from([("SET".to_owned(), "outside".to_owned())]),
+            ask,
+            ..ReadRequest::default()
+        })?;
+        let (_, service) = read.resolved.cluster.services.first_key_value().unwrap();
+        let environment = service.environment.iter();
+        let each = environment.map(|(name, value)| format!("{name}={value}"));
+        Ok(each.collect::<Vec<_>>().join(" "))
+    }
+
+    #[test]
+    fn asks_for_what_decking_asked_for() {
+        let said: Ask = |variable| Some(format!("my {variable}"));
+        assert_eq!(
+            asked(r#""A=-", "B=", "SET=-", "C=c""#, Some(said)).unwrap(),
+            "A=my A B=my B C=c SET=outside"
+        );
+        let never: Ask = |variable| unreachable!("{variable} has a value");
+        assert_eq!(asked(r#""SET=-""#, Some(never)).unwrap(), "SET=outside");
+    }
+
+    #[test]
+    fn what_nobody_said_is_missed() {
+        let nothing: Ask = |_| Some(String::new());
+        for ask in [None, Some(nothing)] {
+            let error = asked(r#""A=-""#, ask).unwrap_err();
+            assert!(error.to_string().contains("`A` has to have a value"));
+        }
+        let error = asked(r#""A=-""#, Some(|_| None)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Interrupted);
+    }
 }

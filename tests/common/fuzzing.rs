@@ -185,6 +185,7 @@ fn loaded(files: &[(&str, &[u8])], names: &[&str]) -> Result<Definition, Problem
         variables: BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]),
         directory: "/repo/app".to_owned(),
         root: "/repo".to_owned(),
+        ask: true,
         ..Request::default()
     });
     loop {
@@ -193,6 +194,12 @@ fn loaded(files: &[(&str, &[u8])], names: &[&str]) -> Result<Definition, Problem
                 for path in paths {
                     let content = content(files, &path);
                     loader.answer(path, content);
+                }
+            }
+            Step::Ask(variables) => {
+                for (index, variable) in variables.into_iter().enumerate() {
+                    let value = if index == 0 { "" } else { "said" };
+                    loader.say(variable, value.to_owned());
                 }
             }
             Step::Done(definition) => return Ok(*definition),

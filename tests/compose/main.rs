@@ -94,6 +94,7 @@ impl Case {
             files,
             env_files,
             variables: self.variables(),
+            ask: None,
         }
     }
 

@@ -88,6 +88,7 @@ impl Resolver<'_> {
     /// A secret that is written down is one no more.
     fn open_secrets(&mut self, reading: &Reading, services: &Services) {
         let mut told: BTreeSet<Place> = BTreeSet::new();
+        let uses: BTreeSet<&Place> = reading.uses.iter().map(|used| &used.place).collect();
         let written = reading.compose.services.iter().flat_map(|all| &all.value.0);
         for (name, service) in written {
             let is_test = name
@@ -100,7 +101,9 @@ impl Resolver<'_> {
                 .flat_map(|pairs| &pairs.value.0);
             for (variable, pair) in pairs.filter(|_| !is_test) {
                 let literal = pair.value.as_ref().is_some_and(|value| !value.is_empty());
-                let filled = pair.at.place.slice().contains('$');
+                let place = &pair.at.place;
+                // decking's `TOKEN=-` uses a variable without a `$`.
+                let filled = place.slice().contains('$') || uses.contains(place);
                 if !literal || filled || !is_secret(variable) || !told.insert(pair.at.place.clone())
                 {
                     continue;

@@ -53,6 +53,7 @@ fn load(files: &[(&str, &str)], variables: &[(&str, &str)]) -> Result<Box<Defini
                     loader.answer(path, text.unwrap_or(Content::Missing));
                 }
             }
+            Step::Ask(variables) => unreachable!("nobody is there to be asked for {variables:?}"),
             Step::Done(definition) => return Ok(definition),
             Step::Failed(problems) => return Err(problems),
         }

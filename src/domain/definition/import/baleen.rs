@@ -62,11 +62,8 @@ pub(super) fn import(tree: &Node) -> Imported {
             services.push(alone);
         }
     }
-    Imported {
-        compose: tree::project(&tree.at, services),
-        settings,
-        problems: reader.problems,
-    }
+    let compose = tree::project(&tree.at, services);
+    Imported::new(compose, settings, reader.problems)
 }
 
 fn settings(at: &At) -> Node {

@@ -71,11 +71,8 @@ pub(super) fn import(tree: &Node) -> Imported {
     }
     services.extend(builds);
     services.extend(releases);
-    Imported {
-        compose: tree::project(&tree.at, services),
-        settings,
-        problems: reader.problems,
-    }
+    let compose = tree::project(&tree.at, services);
+    Imported::new(compose, settings, reader.problems)
 }
 
 /// Says that the last build container is the test.

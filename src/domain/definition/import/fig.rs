@@ -103,11 +103,7 @@ pub(super) fn import(tree: Node) -> Imported {
     let mut reader = Reader::default();
     let at = tree.at.clone();
     let services = services(tree, &mut reader);
-    Imported {
-        compose: tree::project(&at, services),
-        settings: None,
-        problems: reader.problems,
-    }
+    Imported::new(tree::project(&at, services), None, reader.problems)
 }
 
 /// Returns the services of a file.

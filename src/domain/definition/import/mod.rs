@@ -15,6 +15,8 @@ mod tree;
 
 pub use finish::finish;
 
+use std::collections::BTreeSet;
+
 use super::problem::Problem;
 use super::reader::Reader;
 use super::yaml::{Entry, Key, Node, Value};
@@ -47,8 +49,23 @@ pub struct Imported {
     pub compose: Node,
     /// In the form of `longshore.yaml`, if there is something that Compose has no word for.
     pub settings: Option<Node>,
+    /// Variables that the tool asked a person for where they had no value.
+    pub asks: BTreeSet<String>,
     /// What is wrong with it, or lost.
     pub problems: Vec<Problem>,
+}
+
+impl Imported {
+    /// Returns what asks for nothing.
+    fn new(compose: Node, settings: Option<Node>, problems: Vec<Problem>) -> Self {
+        let asks = BTreeSet::new();
+        Self {
+            compose,
+            settings,
+            asks,
+            problems,
+        }
+    }
 }
 
 /// Tells that a tool reads no such key.
@@ -115,13 +132,7 @@ impl Format {
 pub fn import(format: Format, tree: Node) -> Imported {
     if !matches!(tree.value, Value::Map(_)) {
         // Told where it is read.
-        let (settings, problems) = (None, Vec::new());
-        let compose = tree;
-        return Imported {
-            compose,
-            settings,
-            problems,
-        };
+        return Imported::new(tree, None, Vec::new());
     }
     match format {
         Format::Fig => fig::import(tree),

@@ -41,6 +41,7 @@ impl Loader {
         scope.foreign = Some(format);
         self.foreign = true;
         let imported = import(format, tree.clone());
+        self.asks.extend(imported.asks);
         self.problems.extend(imported.problems);
         Cow::Owned(imported.compose)
     }

@@ -55,6 +55,8 @@ pub struct Request {
     pub directory: String,
     /// The repository's root, absolute, out of which no relative path may lead; empty if any path may lead anywhere.
     pub root: String,
+    /// Whether somebody can be asked for what an older tool asked for.
+    pub ask: bool,
 }
 
 /// What was found where a file was asked for.
@@ -81,6 +83,8 @@ pub enum Content {
 pub enum Step {
     /// These files, relative to the folder that longshore works in, or absolute.
     Need(BTreeSet<String>),
+    /// The values of these variables, which the definition's own tool asked a person for.
+    Ask(BTreeSet<String>),
     /// Nothing more.
     Done(Box<Definition>),
     /// Nothing more either: there is no definition to be had.
@@ -144,6 +148,12 @@ pub struct Loader {
     spent: usize,
     /// Whether a foreign file was met.
     foreign: bool,
+    /// Variables that such a file has a person asked for.
+    asks: BTreeSet<String>,
+    /// Those of them that have no value yet.
+    unsaid: BTreeSet<String>,
+    /// What a person said, empty where nothing.
+    said: BTreeMap<String, String>,
     problems: Vec<Problem>,
 }
 
@@ -196,6 +206,9 @@ impl Loader {
             outside: BTreeSet::new(),
             spent: 0,
             foreign: false,
+            asks: BTreeSet::new(),
+            unsaid: BTreeSet::new(),
+            said: BTreeMap::new(),
             problems: Vec::new(),
         }
     }
@@ -205,14 +218,24 @@ impl Loader {
         self.files.insert(path, content);
     }
 
+    /// Takes what a person said a variable's value is. Nobody is asked for it again, also where that is nothing.
+    pub fn say(&mut self, variable: String, value: String) {
+        self.said.insert(variable, value);
+    }
+
     /// Goes on as far as possible.
     pub fn step(&mut self) -> Step {
         self.need.clear();
         self.problems.clear();
+        self.asks.clear();
+        self.unsaid.clear();
         self.spent = 0;
         let definition = self.load();
         if !self.need.is_empty() && !self.is_spent() {
             return Step::Need(self.need.clone());
+        }
+        if self.request.ask && !self.unsaid.is_empty() {
+            return Step::Ask(self.unsaid.clone());
         }
         match definition {
             Some(definition) => Step::Done(Box::new(definition)),
@@ -237,6 +260,7 @@ impl Loader {
             .first()
             .map_or_else(|| ".".to_owned(), |name| path::parent(name));
         let mut variables = self.variables(&folder);
+        variables.extend(self.said.clone());
         let name = self.name(settings.as_ref(), &names, &folder, &variables);
         if let Some(name) = &name {
             // As Compose has it, so that a file can use it.
@@ -246,6 +270,10 @@ impl Loader {
         if !self.need.is_empty() {
             return None;
         }
+        let set = |name: &String| variables.get(name).is_some_and(|value| !value.is_empty());
+        let unset = self.asks.iter().filter(|name| !set(name));
+        let unsaid = unset.filter(|name| !self.said.contains_key(*name));
+        self.unsaid = unsaid.cloned().collect();
         let base = base?;
         let mut environments = BTreeMap::new();
         for (name, own) in own(settings.as_ref()) {

@@ -1,5 +1,7 @@
 //! One container of decking as a service.
 
+use std::collections::BTreeSet;
+
 use super::super::super::problem::Problem;
 use super::super::super::reader::Reader;
 use super::super::super::yaml::{Entry, Node};
@@ -32,10 +34,12 @@ pub(super) struct File<'a> {
     pub(super) wanted: &'a [Wanted],
     /// The images that are built.
     pub(super) images: &'a [Built],
+    /// Variables that decking asked for on the terminal where the shell had no value.
+    pub(super) asks: BTreeSet<String>,
 }
 
 /// Makes a service of a container.
-pub(super) fn service(wanted: &Wanted, file: &File<'_>, reader: &mut Reader) -> Entry {
+pub(super) fn service(wanted: &Wanted, file: &mut File<'_>, reader: &mut Reader) -> Entry {
     let mut keys = Vec::from_iter(profiles(wanted));
     reader.within("containers", |reader| {
         reader.within(&wanted.base, |reader| {
@@ -69,7 +73,12 @@ fn profiles(wanted: &Wanted) -> Option<Entry> {
 }
 
 /// Says one key as Compose does.
-fn translated(entry: &Entry, wanted: &Wanted, file: &File<'_>, reader: &mut Reader) -> Vec<Entry> {
+fn translated(
+    entry: &Entry,
+    wanted: &Wanted,
+    file: &mut File<'_>,
+    reader: &mut Reader,
+) -> Vec<Entry> {
     let all = file.wanted;
     let renamed = |key: &str| vec![tree::renamed(entry.clone(), key)];
     let as_text = |key: &str| {
@@ -97,7 +106,7 @@ fn translated(entry: &Entry, wanted: &Wanted, file: &File<'_>, reader: &mut Read
     };
     match entry.key.text.as_str() {
         "image" => image(entry, file.images),
-        "env" => Vec::from_iter(environment(entry, reader)),
+        "env" => Vec::from_iter(environment(entry, &mut file.asks, reader)),
         "dependencies" => listed("links", links(&entry.value, wanted, all, reader)),
         "mount-from" => listed("volumes_from", sources(&entry.value, wanted, all, reader)),
         "mount" => renamed("volumes"),
@@ -128,9 +137,9 @@ fn image(entry: &Entry, images: &[Built]) -> Vec<Entry> {
     }
 }
 
-/// Says variables as a mapping. The value is all behind the first `=`. What decking asked for on the terminal has to be
-/// given from outside: nothing is asked here, and nobody sees it.
-fn environment(entry: &Entry, reader: &mut Reader) -> Option<Entry> {
+/// Says variables as a mapping. The value is all behind the first `=`. What decking asked for on the terminal has to have
+/// a value, from outside or from whoever sits there.
+fn environment(entry: &Entry, asks: &mut BTreeSet<String>, reader: &mut Reader) -> Option<Entry> {
     let items = reader.list(&entry.value, "a list of `NAME=value`")?;
     let mut pairs = Vec::with_capacity(items.len());
     for item in items {
@@ -141,7 +150,10 @@ fn environment(entry: &Entry, reader: &mut Reader) -> Option<Entry> {
             continue;
         }
         let value = match value {
-            "" | "-" => format!("${{{name}:?decking asked for it}}"),
+            "" | "-" => {
+                asks.insert(name.to_owned());
+                format!("${{{name}:?decking asked for it}}")
+            }
             value => unquoted(value),
         };
         tree::put(&mut pairs, tree::entry(name, tree::text(&item.at, value)));

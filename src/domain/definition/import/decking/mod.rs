@@ -6,6 +6,8 @@
 mod cluster;
 mod container;
 
+use std::collections::BTreeSet;
+
 use self::cluster::Clusters;
 use super::super::place::At;
 use super::super::problem::Problem;
@@ -29,13 +31,15 @@ pub(super) fn import(tree: &Node) -> Imported {
     let containers = section(tree, "containers", &mut reader).to_vec();
     let wanted = Clusters::of(tree, &containers, &mut reader).wanted(&mut reader);
     let mut services: Vec<Entry> = Vec::with_capacity(wanted.len());
-    let file = container::File {
+    let mut file = container::File {
         wanted: &wanted,
         images: &images,
+        asks: BTreeSet::new(),
     };
     for one in &wanted {
-        services.push(container::service(one, &file, &mut reader));
+        services.push(container::service(one, &mut file, &mut reader));
     }
+    let asks = file.asks;
     let mut alone = Vec::new();
     for image in &images {
         let runs = |entry: &Entry| {
@@ -51,6 +55,7 @@ pub(super) fn import(tree: &Node) -> Imported {
     Imported {
         compose: tree::project(&tree.at, services),
         settings: None,
+        asks,
         problems: reader.problems,
     }
 }
