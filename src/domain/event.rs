@@ -14,6 +14,11 @@ use crate::domain::name::{HostName, ServiceName, TestName};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
+    /// A stage knows what it is going to do: told before any of it starts.
+    Ahead {
+        /// All of it, what turns out to need nothing included.
+        works: Vec<Work>,
+    },
     /// A piece of work begins.
     Started {
         /// Which.
@@ -26,11 +31,19 @@ pub enum Event {
         /// What it does now, in words.
         phase: String,
     },
-    /// A line that a build, container or script printed.
+    /// A piece of work got further.
+    Steps {
+        /// Which.
+        work: Work,
+        /// How far.
+        steps: Steps,
+    },
+    /// A line that a build, container or script printed. Those of a linked container go on after it is ready, which is
+    /// its end as work, until its test ends.
     Log {
         /// Whose.
         work: Work,
-        /// The line without its end.
+        /// The line as [`plain`](crate::domain::line::plain) text.
         line: String,
     },
     /// A piece of work is over.
@@ -53,6 +66,17 @@ pub enum Event {
         /// What, as a sentence fragment.
         message: String,
     },
+}
+
+/// How far a piece of work is. The total may grow while it is found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Steps {
+    /// How many there are.
+    pub total: usize,
+    /// How many are over, those from the cache included.
+    pub done: usize,
+    /// How many came from the cache.
+    pub cached: usize,
 }
 
 /// A piece of work, in the words of the stage that does it.

@@ -11,6 +11,7 @@ pub mod graph;
 pub mod inventory;
 pub mod invocation;
 pub mod ledger;
+pub mod line;
 pub mod name;
 pub mod plan;
 pub mod unit;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use crate::domain::event::{Event, Outcome, Work};
+use crate::domain::event::{Event, Outcome, Steps, Work};
 use crate::system::clock;
 
 /// Where a stage tells what happens. Clones speak to the same listener; without one, nobody hears.
@@ -44,6 +44,13 @@ impl Events {
         });
     }
 
+    /// Tells what a stage is going to do.
+    pub fn ahead(&self, works: impl IntoIterator<Item = Work>) {
+        self.tell(Event::Ahead {
+            works: works.into_iter().collect(),
+        });
+    }
+
     /// Begins a piece of work, which ends by [`Running::end`], or as cancelled when dropped before.
     #[must_use]
     pub fn start(&self, work: Work) -> Running {
@@ -72,6 +79,14 @@ impl Running {
         self.events.tell(Event::Phase {
             work: self.work.clone(),
             phase: phase.into(),
+        });
+    }
+
+    /// Tells how far it is.
+    pub fn steps(&self, steps: Steps) {
+        self.events.tell(Event::Steps {
+            work: self.work.clone(),
+            steps,
         });
     }
 

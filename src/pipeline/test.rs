@@ -122,6 +122,9 @@ pub async fn test(
     material: &Material,
 ) -> Result<Report, TestError> {
     let plan = survey(tools, cluster, request, material).await?;
+    tools.events.ahead(plan.steps.iter().map(|step| Work::Test {
+        test: step.wanted.test.clone(),
+    }));
     // The first test that cannot be carried out ends the others, too, but orderly: each removes what it made.
     let tools = Tools {
         interrupt: tools.interrupt.child_token(),

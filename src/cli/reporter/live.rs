@@ -47,6 +47,7 @@ impl Live {
 impl Show for Live {
     fn event(&mut self, event: &Event) {
         match event {
+            Event::Ahead { .. } | Event::Steps { .. } => {}
             Event::Started { work } => {
                 let bar = self.bars.add(ProgressBar::new_spinner());
                 bar.set_style(self.style.clone());

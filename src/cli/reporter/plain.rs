@@ -27,6 +27,7 @@ pub(super) fn line(event: &Event, output: Output) -> Option<String> {
     let colour = output.colour_err;
     let told = !output.quiet;
     match event {
+        Event::Ahead { .. } | Event::Steps { .. } => None,
         Event::Started { work } => (told && output.verbose > 0).then(|| format!("  {work} …")),
         Event::Phase { work, phase } => {
             (told && output.verbose > 0).then(|| format!("  {work}: {phase}"))

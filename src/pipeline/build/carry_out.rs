@@ -14,7 +14,7 @@ use crate::domain::name::ServiceName;
 use crate::domain::plan::build::{Decision, Step};
 use crate::pipeline::Tools;
 use crate::system::clock;
-use crate::system::engine::BuildSpec;
+use crate::system::engine::{BuildSpec, Told};
 
 /// The repository under which bases are found by their identity.
 const PINNED: &str = "longshore.local/base";
@@ -30,6 +30,9 @@ pub(super) async fn carry_out(
     request: &BuildRequest,
 ) -> Result<Images, BuildError> {
     let mut waiting: Vec<&Step> = survey.plan.steps.iter().collect();
+    tools.events.ahead(waiting.iter().map(|step| Work::Build {
+        service: step.image.services[0].clone(),
+    }));
     let mut running = FuturesUnordered::new();
     let mut images = Images::new();
     loop {
@@ -93,7 +96,12 @@ async fn image<'s>(
                 service: &service,
                 no_cache,
             };
-            building.build(|line| running.log(line)).await
+            building
+                .build(|told| match told {
+                    Told::Line(line) => running.log(line),
+                    Told::Steps(steps) => running.steps(steps),
+                })
+                .await
         }
     };
     match result {
@@ -134,7 +142,7 @@ struct Building<'b> {
 }
 
 impl Building<'_> {
-    async fn build(&self, tell: impl FnMut(&str)) -> Result<ImageIdentity, BuildError> {
+    async fn build(&self, tell: impl FnMut(Told<'_>)) -> Result<ImageIdentity, BuildError> {
         let image = &self.step.image;
         let context = &self.survey.contexts[self.service];
         let pins = self.pin_bases().await?;

@@ -8,7 +8,7 @@ use bollard::models::{BuildInfo, BuildInfoAux};
 use bollard::query_parameters::{BuildImageOptions, BuilderVersion};
 use futures_util::TryStreamExt;
 
-use super::progress::Progress;
+use super::progress::{CLASSIC, Progress, Told};
 use super::{Engine, EngineError, Image};
 use crate::system::checkout::TarStream;
 
@@ -41,7 +41,7 @@ impl Engine {
         &self,
         spec: &BuildSpec<'_>,
         context: TarStream,
-        mut tell: impl FnMut(&str),
+        mut tell: impl FnMut(Told<'_>),
     ) -> Result<Image, EngineError> {
         let mut progress = Progress::new(spec.known_as);
         let built = {
@@ -108,9 +108,13 @@ pub(super) fn known(known_as: &BTreeMap<String, String>, text: String) -> String
 }
 
 /// Takes one message; returns the image's id if it is the one that says it.
-fn take(info: BuildInfo, progress: &mut Progress, tell: &mut impl FnMut(&str)) -> Option<String> {
+fn take(
+    info: BuildInfo,
+    progress: &mut Progress,
+    tell: &mut impl FnMut(Told<'_>),
+) -> Option<String> {
     if let Some(text) = &info.stream {
-        progress.text("", text, &mut *tell);
+        progress.text(CLASSIC, text, &mut *tell);
     }
     match info.aux {
         Some(BuildInfoAux::BuildKit(status)) => {

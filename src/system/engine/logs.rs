@@ -8,8 +8,8 @@ use std::path::Path;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::TryStreamExt;
 
-use super::progress::plain;
 use super::{Engine, EngineError};
+use crate::domain::line::plain;
 
 impl Engine {
     /// Writes a container's log to a file, replacing it: all there is so far or, followed, until the container ends.

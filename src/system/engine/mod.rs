@@ -23,6 +23,7 @@ pub use image::Image;
 pub use leftover::{Leftover, LeftoverKind};
 pub use logs::Tail;
 pub use owner::{Alive, Owner, Run};
+pub use progress::Told;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
