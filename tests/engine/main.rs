@@ -11,5 +11,6 @@
 
 mod building;
 mod cleaning;
+mod isolation;
 mod stack;
 mod testing;

@@ -188,9 +188,9 @@ fn eight_runs_of_one_stack_do_not_meet() {
     let stacks: Vec<_> = (0..8)
         .map(|number| {
             let stack = Stack::new("eight", r#"
-  db: {image: NAME-base, command: [nc, -ll, -p, "80", -e, hostname], healthcheck: {test: "nc 127.0.0.1 80 </dev/null", interval: 300ms}}
+  db: {image: NAME-base, container_name: the-one, hostname: the-one, ports: ["18098:80"], command: [nc, -ll, -p, "80", -e, hostname], healthcheck: {test: "nc 127.0.0.1 80 </dev/null", interval: 300ms}}
   a: {build: ./a, command: [cat, /number]}
-  test: {build: ./a, command: [sh, -ec, "sleep 1; nc db 80 </dev/null; grep -x NUMBER /number"], depends_on: {db: {condition: service_healthy}, a: {condition: service_completed_successfully}}}
+  test: {build: ./a, command: [sh, -ec, "sleep 1; nc the-one 80 </dev/null; grep -x NUMBER /number"], depends_on: {db: {condition: service_healthy}, a: {condition: service_completed_successfully}}}
 "#.replace("NUMBER", &number.to_string()).as_str());
             stack.write("a/Dockerfile", &format!("FROM NAME-base\nRUN echo {number} > /number\n"));
             stack

@@ -5,6 +5,7 @@
 
 mod environment;
 mod image;
+mod limits;
 mod options;
 mod resolve;
 mod service;
@@ -14,6 +15,7 @@ pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
 pub use image::{Tags, full};
+pub use limits::Limits;
 pub use options::{Blkio, Device, DeviceRequest, Options};
 pub use resolve::{Judged, Resolved, SUPPORT, Support, Surroundings, consistent, resolve};
 pub use service::{
@@ -104,6 +106,12 @@ pub struct Test {
     pub command: Option<Vec<String>>,
     /// How long it may take, its linked services' start not counted.
     pub timeout: Duration,
+    /// The most that each of its containers gets.
+    #[serde(default)]
+    pub limits: Limits,
+    /// Whether its network has no way out, whatever the definition's networks have.
+    #[serde(default)]
+    pub internal: bool,
 }
 
 /// What a test runs.

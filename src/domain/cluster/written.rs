@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, Environment, Host, Placement, Probe};
+use super::{Cluster, Environment, Host, Limits, Placement, Probe};
 use crate::domain::definition::period_written;
 
 impl Cluster {
@@ -25,6 +25,8 @@ impl Cluster {
                 ("service", json!(test.service())),
                 ("command", json!(test.command)),
                 ("timeout", json!(period_written(test.timeout))),
+                ("limits", limits(test.limits)),
+                ("internal", json!(test.internal)),
             ];
             (name.to_string(), object(fields))
         });
@@ -39,6 +41,21 @@ impl Cluster {
             .is_some_and(|own| !own.is_empty())
             .then_some(own)
     }
+}
+
+fn limits(limits: Limits) -> Value {
+    let Limits {
+        nano_cpus,
+        memory,
+        pids,
+    } = limits;
+    #[expect(clippy::cast_precision_loss, reason = "no machine has as many")]
+    let cpus = nano_cpus.map(|nano| nano as f64 / 1e9);
+    object([
+        ("cpus", json!(cpus)),
+        ("memory", json!(memory)),
+        ("pids", json!(pids)),
+    ])
 }
 
 /// Doubles every `$` of a value, so that reading it again fills nothing in.

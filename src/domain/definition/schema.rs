@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::place::Spanned;
 use super::reader::Mapping;
 use super::settings::{DriverName, Hosts, Mode, Overlay, Settings};
-use super::values::{Pairs, Period, Words};
+use super::values::{Pairs, Period, Real, Size, Whole, Words};
 
 /// Returns the schema (JSON Schema 2020-12).
 #[must_use]
@@ -81,6 +81,9 @@ macro_rules! inline {
 
 inline!(Words, {"type": ["string", "array"], "items": {"type": ["string", "number", "boolean"]}});
 inline!(Period, {"type": "string", "pattern": "^([0-9.]+(us|µs|ms|s|m|h))+$", "examples": ["90s", "1m30s"]});
+inline!(Real, {"type": ["number", "string"], "minimum": 0, "pattern": "^[0-9.]+$"});
+inline!(Size, {"type": ["integer", "string"], "pattern": "^[0-9.]+ ?([kKmMgGtTpP]?i?[bB]?)$", "examples": ["512m", "1.5gb"]});
+inline!(Whole, {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"});
 inline!(Pairs, {
     "type": ["object", "array"],
     "additionalProperties": {"type": ["string", "number", "boolean"]},

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::place::Spanned;
 use super::problem::Problem;
 use super::reader::{Mapping, Read, Reader, record, words};
-use super::values::{Pairs, Period, Words};
+use super::values::{Pairs, Period, Real, Size, Whole, Words};
 use super::write::Write;
 use super::yaml::{Entry, Node, Value};
 
@@ -46,6 +46,10 @@ record! {
         command: Words,
         /// How long it may take (`10m` unless said).
         timeout: Period,
+        /// The most that each of its containers gets; never more than its service asks for.
+        limits: LimitsEntry,
+        /// Whether its network has no way out.
+        internal: bool,
         /// How often it may be run again; one that passes then is flaky, and says so.
         retries: u16,
         /// Files that tell how it went, by their path in the container.
@@ -54,6 +58,20 @@ record! {
         artifacts: Vec<Spanned<String>>,
         /// Axes: each combination of their values is a test of its own, with `${matrix.AXIS}`.
         matrix: Mapping<Vec<Spanned<String>>>,
+    }
+}
+
+record! {
+    /// The most that each container of a test gets, its own and those beside it.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct LimitsEntry {
+        /// Processors.
+        cpus: Real,
+        /// Memory.
+        memory: Size,
+        /// Processes.
+        pids: Whole,
     }
 }
 

@@ -272,6 +272,8 @@ mod tests {
                     subject: Subject::Service(name("sut")),
                     command: None,
                     timeout: Duration::from_secs(1),
+                    limits: crate::domain::cluster::Limits::default(),
+                    internal: false,
                 },
             )]),
             environments: BTreeMap::new(),

@@ -125,6 +125,29 @@ pub fn needs(cluster: &Cluster, service: &ServiceName) -> BTreeSet<ServiceName> 
         .collect()
 }
 
+/// Returns the services that one cannot do without: those that it comes to by dependencies that are all required. A
+/// link is required.
+#[must_use]
+pub fn required(cluster: &Cluster, service: &ServiceName) -> BTreeSet<ServiceName> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![service.clone()];
+    while let Some(dependent) = open.pop() {
+        for need in needs(cluster, &dependent) {
+            if is_required(cluster, &dependent, &need) && found.insert(need.clone()) {
+                open.push(need);
+            }
+        }
+    }
+    found
+}
+
+/// Tells whether a service that needs another cannot do without it.
+#[must_use]
+pub fn is_required(cluster: &Cluster, dependent: &ServiceName, need: &ServiceName) -> bool {
+    let declared = &cluster.services[dependent].depends_on;
+    declared.get(need).is_none_or(|need| need.required)
+}
+
 /// Returns what decides a test's result, or the service of which no image is known.
 ///
 /// # Errors
@@ -150,9 +173,12 @@ pub fn wanted(
         subject,
         command,
         timeout,
+        limits,
+        internal,
     } = test;
     let content = json!({
         "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,
+        "limits": limits, "internal": internal,
         "services": services, "images": held,
     });
     Ok(Wanted {

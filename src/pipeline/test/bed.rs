@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
 use super::run::TestRun;
-use super::spec::{Names, container, internal, volumes};
+use super::spec::{Names, Part, container, internal, volumes};
 use super::{Tail, TestError};
 use crate::domain::cluster::{Cluster, MountSource, Test};
 use crate::domain::ledger::ImageIdentity;
@@ -80,7 +80,7 @@ impl<'b> Bed<'b> {
             self.names.network(),
             self.names.labels.clone(),
         );
-        let internal = internal(self.cluster, self.services());
+        let internal = self.test().internal || internal(self.cluster, self.services());
         self.make(async move { engine.create_network(&network, internal, &labels).await })
             .await?;
         for volume in volumes(self.cluster, self.services()) {
@@ -98,9 +98,14 @@ impl<'b> Bed<'b> {
     /// Makes a service's container and copies in what it mounts from the repository.
     pub(super) async fn create(&self, name: &ServiceName) -> Result<(), TestError> {
         let service = &self.cluster.services[name];
-        let test = (name == self.service).then(|| self.test());
-        let image = self.image(name).await?;
-        let spec = container(&self.names, name, service, image, test);
+        let spec = container(Part {
+            names: &self.names,
+            name,
+            service,
+            image: self.image(name).await?,
+            test: self.test(),
+            own: name == self.service,
+        });
         let engine = self.tools.engine.clone();
         self.make(async move { engine.create_container(spec).await })
             .await?;

@@ -1,6 +1,6 @@
 //! The services beside a test: started in order, each when what it waits for has happened, and watched to the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -11,14 +11,17 @@ use super::bed::Bed;
 use crate::domain::cluster::Condition;
 use crate::domain::event::{Outcome, Work};
 use crate::domain::name::ServiceName;
-use crate::domain::plan::test::needs;
+use crate::domain::plan::test::{beside, is_required, needs, required};
 use crate::pipeline::Running;
+use crate::pipeline::build::chain;
 use crate::system::engine::{ContainerState, Health};
 
 /// How often a container's state is asked for.
 const POLL: Duration = Duration::from_millis(200);
 /// How long all of them together may take to start. A migration that hangs must not hang the run.
 const START: Duration = Duration::from_secs(10 * 60);
+/// How long one that the test can do without may take, so that those which wait for it have time left.
+const OPTIONAL_START: Duration = Duration::from_secs(5 * 60);
 
 /// What ends a test early.
 pub(super) enum Fault {
@@ -28,6 +31,8 @@ pub(super) enum Fault {
         service: ServiceName,
         /// What it did.
         reason: String,
+        /// Whether its container was ended from outside, as it is when the engine goes away.
+        killed: bool,
     },
     /// It cannot be carried out.
     Broken(TestError),
@@ -47,6 +52,8 @@ struct Reached {
     completed: bool,
     /// All that anybody waits for has happened; from now on it is watched.
     ready: bool,
+    /// It failed, and the test can do without it.
+    failed: bool,
 }
 
 impl Reached {
@@ -62,6 +69,8 @@ impl Reached {
 /// The services beside a test.
 pub(super) struct Beside<'b> {
     bed: &'b Bed<'b>,
+    /// Those that the test cannot do without.
+    required: BTreeSet<ServiceName>,
     reached: BTreeMap<ServiceName, watch::Sender<Reached>>,
 }
 
@@ -71,6 +80,7 @@ impl<'b> Beside<'b> {
         let reached = services.map(|service| (service.clone(), watch::Sender::default()));
         Self {
             bed,
+            required: required(bed.cluster, bed.service),
             reached: reached.collect(),
         }
     }
@@ -84,14 +94,11 @@ impl<'b> Beside<'b> {
                 .iter()
                 .map(|service| self.one(service)),
         );
-        let started = tokio::time::timeout(START, async {
-            tokio::select! {
-                started = all => started.map(|_| ()),
-                fault = self.fault() => Err(fault),
-            }
-        });
         running.phase("starting what it runs beside");
-        started.await.unwrap_or_else(|_| Err(self.too_slow()))
+        tokio::select! {
+            started = all => started.map(|_| ()),
+            fault = self.fault() => Err(fault),
+        }
     }
 
     /// Returns when one of them dies or becomes unhealthy.
@@ -107,16 +114,32 @@ impl<'b> Beside<'b> {
     /// Looks once whether one of them died or became unhealthy.
     pub(super) async fn look(&self) -> Result<(), Fault> {
         for (service, reached) in &self.reached {
-            if reached.borrow().ready {
+            let Reached { ready, failed, .. } = *reached.borrow();
+            if ready && !failed {
                 let state = self.bed.state(service).await?;
-                if let Some(reason) = death(&state) {
-                    return Err(Fault::Red {
-                        service: service.clone(),
-                        reason,
-                    });
+                if let Some(fault) = death(service, &state) {
+                    self.unless_optional(service, fault)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Takes the fault of a service that the test can do without for a warning.
+    fn unless_optional(&self, service: &ServiceName, fault: Fault) -> Result<(), Fault> {
+        if self.required.contains(service) {
+            return Err(fault);
+        }
+        let reason = match fault {
+            Fault::Red { reason, .. } => reason,
+            Fault::Broken(TestError::Engine { source, .. }) if source.refused() => chain(&source),
+            Fault::Broken(error) => return Err(Fault::Broken(error)),
+        };
+        let test = &self.bed.wanted.test;
+        let warning =
+            format!("test {test} goes on without {service}, which is not required: it {reason}");
+        self.bed.tools.events.warn(warning);
+        self.reached[service].send_modify(|reached| reached.failed = true);
         Ok(())
     }
 
@@ -126,7 +149,13 @@ impl<'b> Beside<'b> {
             service: service.clone(),
         };
         let running = self.bed.tools.events.start(work);
-        let done = self.bring_up(service, &running).await;
+        let limit = if self.required.contains(service) {
+            START
+        } else {
+            OPTIONAL_START
+        };
+        let done = tokio::time::timeout(limit, self.bring_up(service, &running)).await;
+        let done = done.unwrap_or_else(|_| Err(self.too_slow(service, limit)));
         match &done {
             Ok(()) => running.end(Outcome::DONE),
             Err(Fault::Red { reason, .. }) => running.end(Outcome::Failed {
@@ -134,13 +163,16 @@ impl<'b> Beside<'b> {
             }),
             Err(Fault::Broken(_)) => drop(running),
         }
-        done
+        done.or_else(|fault| self.unless_optional(service, fault))
     }
 
     async fn bring_up(&self, service: &ServiceName, running: &Running) -> Result<(), Fault> {
         for (need, condition) in self.conditions(service) {
             running.phase(format!("waiting for {need} {}", words(condition)));
-            self.until(&need, condition).await;
+            let is_there = self.until(&need, condition).await;
+            if !is_there && is_required(self.bed.cluster, service, &need) {
+                return Err(red(service, format!("needs {need}, which is not there")));
+            }
         }
         running.phase("starting");
         start(self.bed, service).await?;
@@ -173,14 +205,15 @@ impl<'b> Beside<'b> {
         needs.map(|need| (need.clone(), condition(&need))).collect()
     }
 
-    async fn until(&self, need: &ServiceName, condition: Condition) {
-        if let Some(reached) = self.reached.get(need) {
-            // The sender lives as long as this does, so it never fails.
-            let _ = reached
-                .subscribe()
-                .wait_for(|reached| reached.meets(condition))
-                .await;
-        }
+    /// Waits until a condition is met, and tells whether it is: what is not required may have failed instead.
+    async fn until(&self, need: &ServiceName, condition: Condition) -> bool {
+        let Some(reached) = self.reached.get(need) else {
+            return true;
+        };
+        let mut reached = reached.subscribe();
+        let settled = reached.wait_for(|reached| reached.meets(condition) || reached.failed);
+        // The sender lives as long as this does, so it never fails.
+        settled.await.is_ok_and(|reached| reached.meets(condition))
     }
 
     /// Tells whether the test or a service beside it waits for this.
@@ -194,24 +227,20 @@ impl<'b> Beside<'b> {
     }
 
     async fn until_healthy(&self, service: &ServiceName) -> Result<(), Fault> {
-        let red = |reason| Fault::Red {
-            service: service.clone(),
-            reason,
-        };
         loop {
             let state = self.bed.state(service).await?;
-            if let Some(reason) = death(&state) {
-                return Err(red(reason));
+            if let Some(fault) = death(service, &state) {
+                return Err(fault);
             }
             match state.health {
                 Health::Healthy => return Ok(()),
                 Health::Unchecked => {
                     let reason = "has no health check, neither its own nor its image's, and is waited for to be healthy";
-                    return Err(red(reason.to_owned()));
+                    return Err(red(service, reason));
                 }
                 Health::Starting | Health::Unhealthy { .. } if state.running => {}
                 Health::Starting | Health::Unhealthy { .. } => {
-                    return Err(red("ended before it was healthy".to_owned()));
+                    return Err(red(service, "ended before it was healthy"));
                 }
             }
             tokio::time::sleep(POLL).await;
@@ -224,11 +253,8 @@ impl<'b> Beside<'b> {
             let waited = self.bed.tools.engine.wait_container(&container).await;
             waited.map_err(self.bed.failed())?;
             let state = self.bed.state(service).await?;
-            if let Some(reason) = death(&state) {
-                return Err(Fault::Red {
-                    service: service.clone(),
-                    reason,
-                });
+            if let Some(fault) = death(service, &state) {
+                return Err(fault);
             }
             // One with a restart policy may be running again.
             if !state.running {
@@ -238,15 +264,27 @@ impl<'b> Beside<'b> {
         }
     }
 
-    fn too_slow(&self) -> Fault {
-        let unmet = |service: &&ServiceName| !self.reached[*service].borrow().ready;
+    /// Says who took too long: the service itself, or what it waits for.
+    fn too_slow(&self, service: &ServiceName, limit: Duration) -> Fault {
+        let within = beside(self.bed.cluster, service);
+        let unmet = |other: &&ServiceName| {
+            self.reached.get(*other).is_some_and(|reached| {
+                let reached = reached.borrow();
+                !reached.ready && !reached.failed
+            })
+        };
         // In start order, so the first is what the others wait for.
-        let service = self.bed.wanted.beside.iter().find(unmet);
-        let service = service.unwrap_or(self.bed.service).clone();
-        Fault::Red {
-            service,
-            reason: format!("was not ready within {} minutes", START.as_secs() / 60),
-        }
+        let first = within.iter().find(unmet).unwrap_or(service);
+        let minutes = limit.as_secs() / 60;
+        red(first, format!("was not ready within {minutes} minutes"))
+    }
+}
+
+fn red(service: &ServiceName, reason: impl Into<String>) -> Fault {
+    Fault::Red {
+        service: service.clone(),
+        reason: reason.into(),
+        killed: false,
     }
 }
 
@@ -262,22 +300,20 @@ pub(super) async fn start(bed: &Bed<'_>, service: &ServiceName) -> Result<(), Fa
         Ok(()) => Ok(()),
         Err(error) if error.refused() => Err(Fault::Red {
             service: service.clone(),
-            reason: crate::pipeline::build::chain(&error),
+            reason: chain(&error),
+            killed: false,
         }),
         Err(error) => Err(bed.failed()(error).into()),
     }
 }
 
-/// Says how a container died or became unhealthy. One that ended with 0 did what it was there for.
-fn death(state: &ContainerState) -> Option<String> {
+/// Tells of a container that died or became unhealthy. One that ended with 0 did what it was there for.
+fn death(service: &ServiceName, state: &ContainerState) -> Option<Fault> {
     match &state.health {
         Health::Unhealthy { output } if state.running => {
             let last = output.lines().last().unwrap_or_default();
-            return Some(
-                format!("became unhealthy: {last}")
-                    .trim_end_matches(": ")
-                    .to_owned(),
-            );
+            let reason = format!("became unhealthy: {last}");
+            return Some(red(service, reason.trim_end_matches(": ")));
         }
         Health::Unhealthy { .. } | Health::Unchecked | Health::Starting | Health::Healthy => {}
     }
@@ -288,7 +324,11 @@ fn death(state: &ContainerState) -> Option<String> {
         } else {
             ""
         };
-        format!("ended with exit code {}{memory}", state.exit_code)
+        Fault::Red {
+            service: service.clone(),
+            reason: format!("ended with exit code {}{memory}", state.exit_code),
+            killed: state.killed(),
+        }
     })
 }
 

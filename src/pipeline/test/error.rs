@@ -45,6 +45,17 @@ pub enum TestError {
         #[source]
         source: EngineError,
     },
+    /// The engine went away.
+    #[error("the engine at {address} went away while test {test} ran, so there is no verdict")]
+    EngineGone {
+        /// The test.
+        test: TestName,
+        /// Where the engine is, or was.
+        address: String,
+        /// What failed first, if not a container that was killed.
+        #[source]
+        source: Option<EngineError>,
+    },
     /// The ledger failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,6 +71,8 @@ impl Explain for TestError {
             Self::NoImage { .. } => Kind::Failed,
             Self::Asset { source, .. } => source.kind(),
             Self::Engine { source, .. } => source.kind(),
+            // Not merely out of reach: images and containers were made there.
+            Self::EngineGone { .. } => Kind::Failed,
             Self::Store(source) => source.kind(),
             Self::Interrupted => Kind::Interrupted,
         }
@@ -77,6 +90,11 @@ impl Explain for TestError {
             Self::NoImage { service, .. } => vec![format!("`longshore build {service}`")],
             Self::Asset { source, .. } => source.hints(),
             Self::Engine { source, .. } => source.hints(),
+            Self::EngineGone { .. } => vec![
+                "see why it went: `journalctl -u docker`, or the log of what runs it".to_owned(),
+                "run it again: what is green already is not run twice, and what was left is removed first"
+                    .to_owned(),
+            ],
             Self::Store(source) => source.hints(),
             Self::Interrupted => vec!["what ran has been removed, and its logs kept".to_owned()],
         }

@@ -9,6 +9,7 @@ use crate::domain::name::ServiceName;
 use crate::domain::plan::test::Wanted;
 use crate::pipeline::{Running, Tools};
 use crate::system::clock;
+use crate::system::engine::EngineError;
 
 /// One test that is to be run.
 #[derive(Clone, Copy)]
@@ -38,7 +39,7 @@ impl TestRun<'_> {
         let end = tokio::select! {
             biased;
             () = self.tools.interrupt.cancelled() => Err(TestError::Interrupted),
-            end = self.run(&bed, running) => end,
+            end = self.run(&bed, running) => end.map_err(|error| self.or_gone(error)),
         };
         let elapsed = clock::instant().duration_since(since);
         let red = matches!(&end, Ok(end) if end.verdict == Verdict::Red);
@@ -98,12 +99,46 @@ impl TestRun<'_> {
         match ended.await {
             Ok(end) => Ok(end),
             Err(Fault::Broken(error)) => Err(error),
-            Err(Fault::Red { service, reason }) => Ok(End {
+            Err(Fault::Red {
+                service,
+                killed: true,
+                ..
+            }) if self
+                .tools
+                .engine
+                .went_away(&bed.names.container(&service))
+                .await =>
+            {
+                Err(self.gone(None))
+            }
+            Err(Fault::Red {
+                service, reason, ..
+            }) => Ok(End {
                 verdict: Verdict::Red,
                 reason: Some(format!("{service} {reason}")),
                 exit_code: None,
                 culprit: (service != *self.service).then_some(service),
             }),
+        }
+    }
+
+    fn gone(&self, source: Option<EngineError>) -> TestError {
+        TestError::EngineGone {
+            test: self.wanted.test.clone(),
+            address: self.tools.engine.address().to_owned(),
+            source,
+        }
+    }
+
+    /// Tells an engine that went away from one that refuses something.
+    fn or_gone(&self, error: TestError) -> TestError {
+        let TestError::Engine { source, test } = error else {
+            return error;
+        };
+        if source.lost() {
+            self.gone(Some(source))
+        } else {
+            TestError::Engine { test, source }
         }
     }
 
@@ -140,9 +175,13 @@ impl TestRun<'_> {
                 culprit: None,
             });
         };
-        let code = code?;
+        let state = code?;
         // What died in the test's last moment was not seen yet.
         beside.look().await?;
+        let code = state.exit_code;
+        if state.killed() && self.tools.engine.went_away(&container).await {
+            return Err(self.gone(None).into());
+        }
         let verdict = if code == 0 {
             Verdict::Green
         } else {

@@ -32,20 +32,38 @@ impl Names {
     }
 }
 
-/// Says how a service's container is made. `test` is given for the test's own container, which alone has `TEST=1` and
-/// the test's command. Nothing is published; `container_name`, `hostname` and the like of other runs cannot be met.
-pub(super) fn container(
-    names: &Names,
-    name: &ServiceName,
-    service: &Service,
-    image: String,
-    test: Option<&Test>,
-) -> ContainerSpec {
+/// A container of a test.
+pub(super) struct Part<'p> {
+    /// The names of the test's objects.
+    pub(super) names: &'p Names,
+    /// The service that it is a container of.
+    pub(super) name: &'p ServiceName,
+    /// That service.
+    pub(super) service: &'p Service,
+    /// The engine's id of its image.
+    pub(super) image: String,
+    /// The test.
+    pub(super) test: &'p Test,
+    /// Whether it is the test's own.
+    pub(super) own: bool,
+}
+
+/// Says how a service's container is made. The test's own one alone has `TEST=1` and the test's command. Nothing is
+/// published; `container_name`, `hostname` and the like of other runs cannot be met.
+pub(super) fn container(part: Part<'_>) -> ContainerSpec {
+    let Part {
+        names,
+        name,
+        service,
+        image,
+        test,
+        own,
+    } = part;
     let mut environment = service.environment.clone();
-    if test.is_some() {
+    if own {
         environment.insert("TEST".to_owned(), "1".to_owned());
     }
-    let command = test.and_then(|test| test.command.clone());
+    let command = test.command.clone().filter(|_| own);
     let mut labels = service.labels.clone();
     labels.retain(|label, _| !label.starts_with(OURS));
     labels.extend(names.labels.clone());
@@ -60,13 +78,9 @@ pub(super) fn container(
         user: service.user.clone(),
         working_dir: service.working_dir.clone(),
         labels,
-        options: service.options.clone(),
+        options: test.limits.over(&service.options),
         healthcheck: service.healthcheck.clone(),
-        restart: if test.is_some() {
-            Restart::No
-        } else {
-            service.restart
-        },
+        restart: if own { Restart::No } else { service.restart },
         mounts: service
             .mounts
             .iter()

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::{Engine, EngineError};
-use crate::system::environment;
+use crate::domain::ledger::Timestamp;
+use crate::system::{clock, environment};
 
 /// The oldest API taken: Docker Engine 20.10, the first whose BuildKit needs no experimental flag.
 const FLOOR: &str = "1.41";
@@ -74,8 +75,15 @@ impl Engine {
             address: address.to_owned(),
             buildkit: !podman && !classic,
             containerd: status.iter().any(snapshotter),
+            ahead: info.system_time.as_deref().map_or(0, ahead),
             configs: std::sync::Arc::default(),
         })
+    }
+
+    /// Returns the time by the engine's clock, which is the same for all who share it.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp(clock::now().0 + self.ahead)
     }
 
     /// Returns where the engine is, as `DOCKER_HOST` would say it.
@@ -116,6 +124,12 @@ fn client(address: &str) -> Result<Result<Docker, bollard::errors::Error>, Engin
         )),
         _ => Err(wrong("only unix and tcp are supported")),
     }
+}
+
+/// Says how many seconds an engine's time is before ours (RFC 3339). One that tells none has ours.
+fn ahead(time: &str) -> i64 {
+    let engine = time.parse::<jiff::Timestamp>();
+    engine.map_or(0, |engine| engine.as_second() - clock::now().0)
 }
 
 fn default_address() -> String {

@@ -102,6 +102,14 @@ pub struct ContainerState {
     pub health: Health,
 }
 
+impl ContainerState {
+    /// Tells whether it was ended by SIGTERM or SIGKILL (signal(7)), and not for want of memory.
+    #[must_use]
+    pub fn killed(&self) -> bool {
+        !self.running && [128 + 15, 128 + 9].contains(&self.exit_code) && !self.out_of_memory
+    }
+}
+
 /// What a health check says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
@@ -197,12 +205,12 @@ impl Engine {
         })
     }
 
-    /// Waits until a container does not run, and returns its exit code.
+    /// Waits until a container does not run, and returns how it is.
     ///
     /// # Errors
     ///
     /// If it is not there, or the engine cannot be asked.
-    pub async fn wait_container(&self, name: &str) -> Result<i64, EngineError> {
+    pub async fn wait_container(&self, name: &str) -> Result<ContainerState, EngineError> {
         let mut waited = self
             .docker
             .wait_container(name, None::<WaitContainerOptions>);
@@ -215,7 +223,7 @@ impl Engine {
                 ));
             }
         }
-        Ok(self.container(name).await?.exit_code)
+        self.container(name).await
     }
 
     /// Kills a container at once. One that does not run is no error.

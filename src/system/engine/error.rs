@@ -105,6 +105,28 @@ impl EngineError {
         }
     }
 
+    /// Tells whether the engine could not be spoken with: it went away, or the way to it did.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Silent { .. } => true,
+            Self::Request { source, .. } => matches!(
+                **source,
+                Error::HyperResponseError { .. }
+                    | Error::HyperLegacyError { .. }
+                    | Error::HttpClientError { .. }
+                    | Error::IOError { .. }
+                    | Error::SocketNotFoundError { .. }
+            ),
+            Self::Address { .. }
+            | Self::TooOld { .. }
+            | Self::Pull { .. }
+            | Self::Build { .. }
+            | Self::Identity { .. }
+            | Self::Log { .. } => false,
+        }
+    }
+
     /// Tells whether the engine understood the request and would not do it, as against not being there or a failure of
     /// its own.
     #[must_use]

@@ -14,6 +14,7 @@ mod logs;
 mod network;
 mod options;
 mod owner;
+mod presence;
 mod progress;
 
 pub use build::BuildSpec;
@@ -41,6 +42,8 @@ pub struct Engine {
     buildkit: bool,
     /// Whether images lie in containerd's store, where an image's id is its manifest's digest.
     containerd: bool,
+    /// How many seconds its clock is before ours.
+    ahead: i64,
     /// Config digests by image id, where finding one out means reading the image.
     configs: Arc<Mutex<BTreeMap<String, Digest>>>,
 }

@@ -316,7 +316,8 @@ fn pairs(written: Option<&Pairs>) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn nano(cpus: Real) -> i64 {
+/// Counts processors in thousand millionths.
+pub(super) fn nano(cpus: Real) -> i64 {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "no machine has so many processors, and a cast saturates"

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use super::names::Names;
+use super::options::nano;
 use super::service::TEST;
-use crate::domain::cluster::{Service, Subject, Test};
-use crate::domain::definition::settings::{Settings, TestEntry};
-use crate::domain::definition::{Named, Problem};
+use crate::domain::cluster::{Limits, Service, Subject, Test};
+use crate::domain::definition::settings::{LimitsEntry, Settings, TestEntry};
+use crate::domain::definition::{At, Named, Problem, Real, Size, Spanned, Whole};
 use crate::domain::name::{ServiceName, TestName};
 
 impl Resolver<'_> {
@@ -35,6 +36,8 @@ impl Resolver<'_> {
                 subject: Subject::Service(name.clone()),
                 command: None,
                 timeout: Test::DEFAULT_TIMEOUT,
+                limits: Limits::default(),
+                internal: false,
             };
             if tests.insert(test, own).is_some() {
                 self.two_of_a_name(name);
@@ -48,6 +51,8 @@ impl Resolver<'_> {
             service,
             command,
             timeout,
+            limits,
+            internal,
             // Told in `ahead`.
             retries: _,
             reports: _,
@@ -62,13 +67,41 @@ impl Resolver<'_> {
         };
         let names = Names::of(&self.definition.base);
         let known = self.known_service(&names, &service.value, &service.at);
+        let limits = limits.as_ref().map(|limits| self.limits(&limits.value));
         let limit = timeout.as_ref().map(|period| period.value.0);
         let service = service.value.parse().ok().filter(|_| known)?;
         Some(Test {
             subject: Subject::Service(service),
             command: command.as_ref().map(|command| command.value.0.clone()),
             timeout: limit.unwrap_or(Test::DEFAULT_TIMEOUT),
+            limits: limits.unwrap_or_default(),
+            internal: internal.as_ref().is_some_and(|flag| flag.value),
         })
+    }
+
+    fn limits(&mut self, written: &LimitsEntry) -> Limits {
+        let LimitsEntry { cpus, memory, pids } = written;
+        let number = |cpus: &Spanned<Real>| (nano(cpus.value), cpus.at.clone());
+        let bytes = |size: &Spanned<Size>| (size.value.0, size.at.clone());
+        let count = |count: &Spanned<Whole>| (count.value.0, count.at.clone());
+        Limits {
+            nano_cpus: self.some(cpus.as_ref().map(number), "cpus"),
+            memory: self.some(memory.as_ref().map(bytes), "memory"),
+            pids: self.some(pids.as_ref().map(count), "pids"),
+        }
+    }
+
+    /// Tells of a limit that leaves nothing. The engine would take it for none.
+    fn some(&mut self, limit: Option<(i64, At)>, what: &str) -> Option<i64> {
+        let (limit, at) = limit?;
+        if limit <= 0 {
+            let problem = Problem::error(
+                "invalid-value",
+                format!("a limit of `{what}` leaves nothing"),
+            );
+            self.tell(problem.at(&at, "expected more than 0"));
+        }
+        Some(limit)
     }
 
     fn two_of_a_name(&mut self, name: &ServiceName) {

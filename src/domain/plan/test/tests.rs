@@ -47,6 +47,8 @@ fn cluster() -> Cluster {
         subject: Subject::Service(name("test")),
         command: None,
         timeout: Duration::from_secs(60),
+        limits: crate::domain::cluster::Limits::default(),
+        internal: false,
     };
     Cluster {
         name: "shop".parse().unwrap(),
@@ -113,6 +115,19 @@ fn a_circle_of_links_ends() {
 }
 
 #[test]
+fn what_is_come_to_only_by_way_of_an_optional_dependency_is_optional() {
+    let mut cluster = cluster();
+    let all = ["api", "db", "migrate", "web"].map(name);
+    assert_eq!(required(&cluster, &name("test")), all.clone().into());
+    let test = cluster.services.get_mut("test").unwrap();
+    test.depends_on.get_mut("api").unwrap().required = false;
+    // `web`, which is linked to, links to `api` in its turn.
+    assert_eq!(required(&cluster, &name("test")), all.into());
+    cluster.services.get_mut("web").unwrap().links.clear();
+    assert_eq!(required(&cluster, &name("test")), [name("web")].into());
+}
+
+#[test]
 fn a_service_without_an_image_is_named() {
     let cluster = cluster();
     let mut images = images(&cluster);
@@ -144,6 +159,12 @@ fn only_what_the_test_can_see_decides() {
     }));
     assert!(changed(&|cluster| {
         cluster.tests.get_mut("unit").unwrap().timeout = Duration::from_secs(61);
+    }));
+    assert!(changed(&|cluster| {
+        cluster.tests.get_mut("unit").unwrap().limits.pids = Some(1);
+    }));
+    assert!(changed(&|cluster| {
+        cluster.tests.get_mut("unit").unwrap().internal = true;
     }));
     assert!(!changed(&|cluster| {
         let test = cluster.services.get_mut("test").unwrap();
