@@ -146,13 +146,42 @@ pub fn service_of<'r>(release: &'r mut Release, name: &str) -> &'r mut Service {
 /// Gives a service a number of instances, or one per host.
 pub fn place(release: &mut Release, name: &str, placement: Placement) {
     let name = name.parse().unwrap();
-    environment(release).place.insert(
-        name,
-        Place {
-            placement,
-            on: None,
-        },
-    );
+    let place = &mut environment(release).place;
+    place.insert(name, Place::anywhere(placement));
+}
+
+/// Has a service go where another one is.
+pub fn beside(release: &mut Release, name: &str, leader: &str) {
+    let (name, leader) = (name.parse().unwrap(), leader.parse().unwrap());
+    let place = &mut environment(release).place;
+    let placement = place
+        .get(&leader)
+        .map_or(Placement::Count(1), |place| place.placement);
+    let here: &mut Place = place.entry(name).or_insert(Place::anywhere(placement));
+    here.same_host_as = Some(leader);
+}
+
+/// Has a service run on one host, in a group of its own.
+pub fn on(release: &mut Release, name: &str, host: &str) {
+    let environment = environment(release);
+    let named = environment.hosts.iter_mut();
+    for host in named.filter(|other| other.name().as_str() == host) {
+        host.groups.insert(name.to_owned());
+    }
+    let anywhere = Place::anywhere(Placement::Count(1));
+    let here = environment
+        .place
+        .entry(name.parse().unwrap())
+        .or_insert(anywhere);
+    here.on = Some(name.to_owned());
+}
+
+/// Keeps a service off the hosts of another one.
+pub fn apart(release: &mut Release, name: &str, other: &str) {
+    let place = &mut environment(release).place;
+    let anywhere = Place::anywhere(Placement::Count(1));
+    let here = place.entry(name.parse().unwrap()).or_insert(anywhere);
+    here.conflicts.insert(other.parse().unwrap());
 }
 
 /// A web front with an API, a database with its volume, a cache, and a migration.

@@ -174,6 +174,25 @@ pub struct Place {
     /// The group of hosts that it runs on; any host unless said.
     #[serde(default)]
     pub on: Option<String>,
+    /// The service that each instance is beside, on the same host: it has as many, in the same places.
+    #[serde(default)]
+    pub same_host_as: Option<ServiceName>,
+    /// Services of which no instance may be on the same host; itself, if there may be one a host.
+    #[serde(default)]
+    pub conflicts: BTreeSet<ServiceName>,
+}
+
+impl Place {
+    /// A number of instances, anywhere.
+    #[must_use]
+    pub fn anywhere(placement: Placement) -> Self {
+        Self {
+            placement,
+            on: None,
+            same_host_as: None,
+            conflicts: BTreeSet::new(),
+        }
+    }
 }
 
 /// One per host, or a number of instances.

@@ -110,6 +110,12 @@ fn target(environment: &Environment) -> Value {
             if let Some(on) = &place.on {
                 fields["on"] = json!(on);
             }
+            if let Some(leader) = &place.same_host_as {
+                fields = json!({"same_host_as": leader});
+            }
+            if !place.conflicts.is_empty() {
+                fields["conflicts"] = json!(place.conflicts);
+            }
             let place = fields;
             (name.to_string(), place)
         })

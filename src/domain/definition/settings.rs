@@ -281,7 +281,7 @@ impl Write for Overlay {
 }
 
 record! {
-    /// How many instances of a service there are: `mode: global` or `count`.
+    /// How many instances of a service there are, and where.
     #[derive(schemars::JsonSchema)]
     #[schemars(deny_unknown_fields)]
     plain struct PlaceEntry {
@@ -291,9 +291,9 @@ record! {
         mode: Mode,
         /// So many, spread over the hosts.
         count: u16,
-        /// Services that may not be on the same host.
+        /// Services of which no instance may be on the same host; its own name allows one instance a host.
         conflicts: Vec<Spanned<String>>,
-        /// The service that it is on the same host as.
+        /// The service that an instance is beside wherever one of it is, in place of `on`, `mode` and `count`.
         same_host_as: String,
     }
 }

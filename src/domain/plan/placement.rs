@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Bound;
 
 use crate::domain::cluster::{
     Condition, Environment, MountSource, Placement, Port, Protocol, Service,
@@ -58,6 +59,15 @@ pub enum Problem {
         /// The service.
         service: ServiceName,
     },
+    /// Two services that may not meet have no other place.
+    Conflict {
+        /// Where.
+        host: HostName,
+        /// One of them.
+        first: Instance,
+        /// The other.
+        second: Instance,
+    },
     /// Several instances of a service would each have a volume, or share one.
     VolumeMany {
         /// The service.
@@ -87,6 +97,14 @@ impl fmt::Display for Problem {
                 f,
                 "{first} and {second} on {host} both publish port {port}/{protocol}"
             ),
+            Self::Conflict {
+                host,
+                first,
+                second,
+            } => write!(
+                f,
+                "{first} and {second} conflict, and both have no place but {host}"
+            ),
             Self::OneShotMany { service } => {
                 write!(f, "one-shot {service} has more than one instance")
             }
@@ -111,6 +129,13 @@ impl Problem {
             Self::PortTaken { second, .. } => format!(
                 "publish another port in {}, or use at most one instance per host",
                 second.service
+            ),
+            Self::Conflict { first, second, .. } if first.service == second.service => {
+                format!("add hosts, or count fewer instances of {}", first.service)
+            }
+            Self::Conflict { first, second, .. } => format!(
+                "add hosts, or place {} and {} on groups of their own by `on`",
+                first.service, second.service
             ),
             Self::OneShotMany { service } => format!("take {service} out of `place`"),
             Self::VolumeMany { service } => format!(
@@ -166,6 +191,7 @@ pub fn placement(
         plan.spread();
         plan.groups();
         problems.extend(plan.apart());
+        problems.extend(plan.conflicts());
         problems.extend(plan.ports());
     }
     if problems.is_empty() {
@@ -214,8 +240,36 @@ impl<'a> Draft<'a> {
 
     /// Returns how a service is spread; none if it goes with its group.
     fn spreading(&self, service: &ServiceName) -> Option<Placement> {
-        let place = self.environment.place.get(service)?;
+        let place = self.environment.place.get(self.leader(service))?;
         (place.placement != Placement::Count(1)).then_some(place.placement)
+    }
+
+    /// Returns the service that another one is beside wherever it is, however many are between; itself if there is none.
+    fn leader(&self, service: &'a ServiceName) -> &'a ServiceName {
+        let place = |name: &'a ServiceName| self.environment.place.get(name);
+        let beside = |name: &&'a ServiceName| place(name)?.same_host_as.as_ref();
+        let chain = std::iter::successors(Some(service), beside);
+        // A definition has no circle; one would end here all the same.
+        let most = self.services().len();
+        chain.take(most).last().unwrap_or(service)
+    }
+
+    /// Tells whether two services may not be on one host, by what either of them says.
+    fn at_odds(&self, a: &ServiceName, b: &ServiceName) -> bool {
+        let says = |a: &ServiceName, b: &ServiceName| {
+            let place = self.environment.place.get(a);
+            place.is_some_and(|place| place.conflicts.contains(b))
+        };
+        says(a, b) || says(b, a)
+    }
+
+    /// Tells whether services may join what is on a host.
+    fn agree<'s>(&self, services: impl IntoIterator<Item = &'s ServiceName>, host: usize) -> bool {
+        let here = &self.placed[self.hosts[host]];
+        services.into_iter().all(|name| {
+            let mut here = here.iter();
+            here.all(|instance| !self.at_odds(name, &instance.service))
+        })
     }
 
     fn put(&mut self, host: usize, service: &ServiceName, number: usize) {
@@ -245,17 +299,30 @@ impl<'a> Draft<'a> {
         self.services().iter().filter_map(problem).collect()
     }
 
-    /// Places what is on every host, or has a number of instances.
+    /// Places what is on every host, or has a number of instances, and what is beside it.
     fn spread(&mut self) {
-        for name in self.services().keys() {
-            let there = self.allowed(name);
-            let count = match self.spreading(name) {
+        let services = self.services();
+        for leader in services.keys() {
+            if self.leader(leader) != leader {
+                continue;
+            }
+            let there = self.allowed(leader);
+            let count = match self.spreading(leader) {
                 Some(Placement::Global) => there.len(),
                 Some(Placement::Count(count)) => usize::from(count),
                 None => continue,
             };
+            let with_it: Vec<_> = services
+                .keys()
+                .filter(|name| self.leader(name) == leader)
+                .collect();
             for number in 0..count {
-                self.put(there[number % there.len()], name, number + 1);
+                let turns = (0..there.len()).map(|turn| there[(number + turn) % there.len()]);
+                let mut agreeing = turns.filter(|host| self.agree(with_it.iter().copied(), *host));
+                let host = agreeing.next().unwrap_or(there[number % there.len()]);
+                for name in &with_it {
+                    self.put(host, name, number + 1);
+                }
             }
         }
     }
@@ -268,21 +335,31 @@ impl<'a> Draft<'a> {
                 .iter()
                 .any(|name| volumes(&self.services()[*name]).next().is_some())
         });
+        let choices = groups.iter().enumerate().map(|(turn, group)| {
+            let mut hosts = self.choices(group);
+            let first = turn % hosts.len().max(1);
+            hosts.rotate_left(first);
+            hosts
+        });
+        let choices: Vec<_> = choices.collect();
+        let chosen = Search::new(self, &groups, &choices).chosen();
         for (turn, group) in groups.into_iter().enumerate() {
-            let allowed = |host: &usize| group.iter().all(|name| self.allowed(name).contains(host));
-            let allowed: Vec<_> = (0..self.hosts.len()).filter(allowed).collect();
-            let fits = |host: &usize| self.fits(&group, *host);
-            let fitting: Vec<_> = allowed.iter().copied().filter(fits).collect();
-            let chosen = [fitting, allowed]
-                .into_iter()
-                .find(|hosts| !hosts.is_empty());
             for name in group {
                 // Where no host is in every group that is asked for, each goes where it has to: that is told.
                 let own = self.allowed(name);
-                let there = chosen.as_ref().unwrap_or(&own);
-                self.put(there[turn % there.len()], name, 1);
+                let host = chosen[turn].unwrap_or(own[turn % own.len()]);
+                self.put(host, name, 1);
             }
         }
+    }
+
+    /// Returns the hosts that a group may go to: those where all is that it needs, if there are any.
+    fn choices(&self, group: &BTreeSet<&'a ServiceName>) -> Vec<usize> {
+        let allowed = |host: &usize| group.iter().all(|name| self.allowed(name).contains(host));
+        let allowed: Vec<_> = (0..self.hosts.len()).filter(allowed).collect();
+        let fits = |host: &usize| self.fits(group, *host);
+        let fitting: Vec<_> = allowed.iter().copied().filter(fits).collect();
+        if fitting.is_empty() { allowed } else { fitting }
     }
 
     /// Tells whether a host has all that a group needs of services that are spread.
@@ -324,7 +401,8 @@ impl<'a> Draft<'a> {
                 .into_iter()
                 .any(|name| other.networks.contains_key(name))
         };
-        dependencies(one).contains_key(b)
+        self.leader(a) == self.leader(b)
+            || dependencies(one).contains_key(b)
             || dependencies(other).contains_key(a)
             || share_volume()
             || share_network()
@@ -346,6 +424,22 @@ impl<'a> Draft<'a> {
             }
         }
         problems.into_iter().collect()
+    }
+
+    fn conflicts(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        for (host, instances) in &self.placed {
+            for first in instances {
+                let later = instances.range((Bound::Excluded(first), Bound::Unbounded));
+                let met = later.filter(|second| self.at_odds(&first.service, &second.service));
+                problems.extend(met.map(|second| Problem::Conflict {
+                    host: host.clone(),
+                    first: first.clone(),
+                    second: second.clone(),
+                }));
+            }
+        }
+        problems
     }
 
     fn ports(&self) -> Vec<Problem> {
@@ -372,6 +466,88 @@ impl<'a> Draft<'a> {
             }
         }
         problems
+    }
+}
+
+/// Finds hosts for groups some of which may not meet: the first choice of each, and others where that does not go.
+struct Search<'s, 'a> {
+    draft: &'s Draft<'a>,
+    groups: &'s [BTreeSet<&'a ServiceName>],
+    choices: &'s [Vec<usize>],
+    tries: usize,
+}
+
+impl<'s, 'a> Search<'s, 'a> {
+    /// So many choices are tried before the conflict is told instead: a second's work, for what a person can solve by
+    /// naming hosts.
+    const MOST_TRIES: usize = 100_000;
+
+    fn new(
+        draft: &'s Draft<'a>,
+        groups: &'s [BTreeSet<&'a ServiceName>],
+        choices: &'s [Vec<usize>],
+    ) -> Self {
+        Self {
+            draft,
+            groups,
+            choices,
+            tries: 0,
+        }
+    }
+
+    /// Returns a host for each group: the first choices if nothing else is found, and none where there is no choice.
+    fn chosen(mut self) -> Vec<Option<usize>> {
+        let mut chosen = Vec::with_capacity(self.groups.len());
+        if !self.from(&mut chosen) {
+            chosen = self
+                .choices
+                .iter()
+                .map(|hosts| hosts.first().copied())
+                .collect();
+        }
+        chosen
+    }
+
+    fn from(&mut self, chosen: &mut Vec<Option<usize>>) -> bool {
+        let (choices, groups) = (self.choices, self.groups);
+        let (Some(hosts), Some(group)) = (choices.get(chosen.len()), groups.get(chosen.len()))
+        else {
+            return true;
+        };
+        if hosts.is_empty() {
+            chosen.push(None);
+            return self.from(chosen);
+        }
+        for host in hosts {
+            self.tries += 1;
+            if self.tries > Self::MOST_TRIES {
+                return false;
+            }
+            if self.agrees(group, *host, chosen) {
+                let before = chosen.len();
+                chosen.push(Some(*host));
+                if self.from(chosen) {
+                    return true;
+                }
+                chosen.truncate(before);
+            }
+        }
+        false
+    }
+
+    fn agrees(
+        &self,
+        group: &BTreeSet<&ServiceName>,
+        host: usize,
+        chosen: &[Option<usize>],
+    ) -> bool {
+        let there = self.groups.iter().zip(chosen);
+        let mut there = there.filter(|(_, chosen)| **chosen == Some(host));
+        let apart = |other: &BTreeSet<&ServiceName>| {
+            let mut pairs = group.iter().flat_map(|a| other.iter().map(move |b| (a, b)));
+            pairs.any(|(a, b)| self.draft.at_odds(a, b))
+        };
+        self.draft.agree(group.iter().copied(), host) && !there.any(|(other, _)| apart(other))
     }
 }
 

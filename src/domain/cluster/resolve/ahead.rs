@@ -4,7 +4,7 @@
 //! out leaves this list, and is resolved where it belongs.
 
 use super::Resolver;
-use crate::domain::definition::settings::{EnvironmentEntry, PlaceEntry, Settings, TestEntry};
+use crate::domain::definition::settings::{EnvironmentEntry, Settings, TestEntry};
 use crate::domain::definition::{At, Problem, Record};
 
 impl Resolver<'_> {
@@ -24,14 +24,6 @@ impl Resolver<'_> {
         let environments = settings.environments.iter();
         for environment in environments.flat_map(|all| all.value.0.values()) {
             self.ahead_of(&environment.value);
-            for place in environment
-                .value
-                .place
-                .iter()
-                .flat_map(|all| all.value.0.values())
-            {
-                self.ahead_of(&place.value);
-            }
         }
     }
 
@@ -83,10 +75,5 @@ impl Ahead for TestEntry {
 
 impl Ahead for EnvironmentEntry {
     const REFUSED: &[&str] = &["secrets"];
-    const WARNED: &[&str] = &[];
-}
-
-impl Ahead for PlaceEntry {
-    const REFUSED: &[&str] = &["conflicts", "same_host_as"];
     const WARNED: &[&str] = &[];
 }

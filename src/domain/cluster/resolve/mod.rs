@@ -5,6 +5,7 @@
 
 mod advice;
 mod ahead;
+mod beside;
 mod circle;
 mod edges;
 mod environment;

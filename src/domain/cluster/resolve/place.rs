@@ -8,8 +8,24 @@ use super::names::Names;
 use crate::domain::cluster::{Host, Mount, MountSource, Place, Placement, Port, Service};
 use crate::domain::definition::compose::{self, DeployMode};
 use crate::domain::definition::settings;
-use crate::domain::definition::{At, Mapping, Problem, Reading, Spanned};
+use crate::domain::definition::{At, Mapping, Named, Problem, Reading, Spanned};
 use crate::domain::name::ServiceName;
+
+/// What places are read beside.
+pub(super) struct Written<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) services: &'a Services,
+    pub(super) hosts: &'a [Host],
+    pub(super) names: Names<'a>,
+}
+
+impl Written<'_> {
+    /// Returns how many hosts there are in a group, or in all.
+    pub(super) fn hosts_of(&self, on: Option<&String>) -> usize {
+        let there = |host: &&Host| on.is_none_or(|group| host.groups.contains(group));
+        self.hosts.iter().filter(there).count()
+    }
+}
 
 impl Resolver<'_> {
     pub(super) fn places(
@@ -19,60 +35,99 @@ impl Resolver<'_> {
         hosts: &[Host],
         written: Option<&Spanned<Mapping<settings::PlaceEntry>>>,
     ) -> BTreeMap<ServiceName, Place> {
-        let names = Names::of(reading);
         let mut places = BTreeMap::new();
         for (name, service) in services {
             if let Some((placement, at)) = said(reading, name)
                 && written.is_none_or(|entries| !entries.value.0.contains_key(name.as_str()))
             {
                 self.countable((name, service), placement, hosts.len(), at);
-                let on = None;
-                places.insert(name.clone(), Place { placement, on });
+                places.insert(name.clone(), Place::anywhere(placement));
             }
         }
+        let all = Written {
+            reading,
+            services,
+            hosts,
+            names: Names::of(reading),
+        };
         for (name, entry) in written.into_iter().flat_map(|entries| &entries.value.0) {
-            let Some((name, service)) = self.placed_service(&names, services, name, &entry.key)
-            else {
-                continue;
-            };
-            let settings::PlaceEntry {
-                on,
-                mode,
-                count,
-                conflicts: _,
-                same_host_as: _,
-            } = &entry.value;
-            let on = on.as_ref().and_then(|on| self.group(on, hosts));
-            let there = |host: &&Host| on.as_ref().is_none_or(|group| host.groups.contains(group));
-            let there = hosts.iter().filter(there).count();
-            let placement = match (mode, count) {
-                (Some(_), None) => Placement::Global,
-                (None, Some(count)) => Placement::Count(count.value),
-                (Some(_), Some(count)) => {
-                    let problem = Problem::error(
-                        "invalid-value",
-                        "`mode: global` has no count: it is one on every host",
-                    );
-                    self.tell(problem.at(&count.at, "remove this, or `mode`"));
-                    continue;
-                }
-                (None, None) if on.is_some() => {
-                    said(reading, &name).map_or(Placement::Count(1), |(placement, _)| placement)
-                }
-                (None, None) if self.told_at(&entry.at) => continue,
-                (None, None) => {
-                    let problem = Problem::error(
-                        "missing-key",
-                        format!("the place of `{name}` says nothing"),
-                    );
-                    self.tell(problem.at(&entry.key, "expected `on`, `mode: global` or `count`"));
-                    continue;
-                }
-            };
-            self.countable((&name, service), placement, there, &entry.at);
-            places.insert(name, Place { placement, on });
+            places.extend(self.place(&all, name, entry));
         }
+        self.follow(&all, &mut places, written);
         places
+    }
+
+    /// Reads one entry of `place`.
+    fn place(
+        &mut self,
+        all: &Written<'_>,
+        name: &str,
+        entry: &Named<settings::PlaceEntry>,
+    ) -> Option<(ServiceName, Place)> {
+        let (name, service) = self.placed_service(&all.names, all.services, name, &entry.key)?;
+        let settings::PlaceEntry {
+            on,
+            mode,
+            count,
+            conflicts,
+            same_host_as,
+        } = &entry.value;
+        let conflicts = self.others(all, conflicts.iter().flat_map(|others| &others.value));
+        let same_host_as = match same_host_as {
+            Some(leader) => Some(self.others(all, [leader]).pop_first()?),
+            None => None,
+        };
+        let on = on.as_ref().and_then(|on| self.group(on, all.hosts));
+        let there = all.hosts_of(on.as_ref());
+        let placement = match (mode, count) {
+            (Some(_), None) => Placement::Global,
+            (None, Some(count)) => Placement::Count(count.value),
+            (Some(_), Some(count)) => {
+                let problem = Problem::error(
+                    "invalid-value",
+                    "`mode: global` has no count: it is one on every host",
+                );
+                self.tell(problem.at(&count.at, "remove this, or `mode`"));
+                return None;
+            }
+            (None, None) if on.is_some() || same_host_as.is_some() || !conflicts.is_empty() => {
+                said(all.reading, &name).map_or(Placement::Count(1), |(placement, _)| placement)
+            }
+            (None, None) if self.told_at(&entry.at) => return None,
+            (None, None) => {
+                let message = format!("the place of `{name}` says nothing");
+                let problem = Problem::error("missing-key", message);
+                self.tell(problem.at(
+                    &entry.key,
+                    "expected `on`, `mode: global`, `count`, `conflicts` or `same_host_as`",
+                ));
+                return None;
+            }
+        };
+        if same_host_as.is_none() {
+            self.countable((&name, service), placement, there, &entry.at);
+        }
+        let place = Place {
+            placement,
+            on,
+            same_host_as,
+            conflicts,
+        };
+        Some((name, place))
+    }
+
+    /// Reads names of other services of the environment.
+    fn others<'a>(
+        &mut self,
+        all: &Written<'_>,
+        names: impl IntoIterator<Item = &'a Spanned<String>>,
+    ) -> BTreeSet<ServiceName> {
+        let names = names.into_iter();
+        let known = names.filter_map(|name| {
+            let found = self.placed_service(&all.names, all.services, &name.value, &name.at);
+            found.map(|(name, _)| name)
+        });
+        known.collect()
     }
 
     /// Reads the group of hosts that a service runs on.
@@ -94,7 +149,7 @@ impl Resolver<'_> {
         None
     }
 
-    fn countable(
+    pub(super) fn countable(
         &mut self,
         (name, service): (&ServiceName, &Service),
         placement: Placement,

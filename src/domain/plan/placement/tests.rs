@@ -75,6 +75,61 @@ fn a_shared_volume_or_network_is_a_link_and_the_implicit_network_is_not() {
 }
 
 #[test]
+fn what_conflicts_goes_elsewhere() {
+    let services = [("a", service()), ("b", service()), ("c", service())];
+    let mut release = sample::release(&services, &["one", "two"]);
+    assert_eq!(words(&release), "one: a-1 c-1; two: b-1");
+    sample::apart(&mut release, "c", "a");
+    assert_eq!(words(&release), "one: a-1; two: b-1 c-1");
+    sample::apart(&mut release, "b", "c");
+    assert_eq!(words(&release), "one: a-1 b-1; two: c-1");
+    sample::apart(&mut release, "b", "a");
+    let error = placed(&release).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "services of staging cannot be placed: a-1 and c-1 conflict, and both have no place but one"
+    );
+    assert_eq!(
+        error.hints(),
+        ["add hosts, or place a and c on groups of their own by `on`"]
+    );
+}
+
+#[test]
+fn who_came_first_makes_room_for_who_has_no_choice() {
+    let services = [("a", service()), ("b", service())];
+    let mut release = sample::release(&services, &["one", "two"]);
+    sample::apart(&mut release, "a", "b");
+    sample::on(&mut release, "b", "one");
+    assert_eq!(words(&release), "one: b-1; two: a-1");
+}
+
+#[test]
+fn what_conflicts_with_itself_is_one_per_host() {
+    let mut release = sample::release(&[("a", service()), ("b", service())], &["one", "two"]);
+    sample::place(&mut release, "b", Placement::Count(2));
+    sample::apart(&mut release, "b", "b");
+    assert_eq!(words(&release), "one: a-1 b-1; two: b-2");
+    sample::place(&mut release, "b", Placement::Count(3));
+    sample::apart(&mut release, "b", "b");
+    let error = placed(&release).unwrap_err();
+    assert_eq!(error.hints(), ["add hosts, or count fewer instances of b"]);
+}
+
+#[test]
+fn what_is_beside_goes_where_the_other_goes() {
+    let services = [("a", service()), ("b", service()), ("c", service())];
+    let mut release = sample::release(&services, &["one", "two", "three"]);
+    sample::beside(&mut release, "a", "c");
+    assert_eq!(words(&release), "one: a-1 c-1; three: ; two: b-1");
+    sample::place(&mut release, "c", Placement::Count(2));
+    assert_eq!(words(&release), "one: a-1 b-1 c-1; three: ; two: a-2 c-2");
+    // Who is beside brings its own dislikes.
+    sample::apart(&mut release, "b", "a");
+    assert_eq!(words(&release), "one: a-1 c-1; three: b-1; two: a-2 c-2");
+}
+
+#[test]
 fn global_is_one_per_host_and_a_count_goes_round() {
     let mut release = sample::release(&[("a", service()), ("b", service())], &["z", "y"]);
     sample::place(&mut release, "a", Placement::Global);
