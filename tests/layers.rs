@@ -12,7 +12,12 @@ use std::path::{Path, PathBuf};
 /// Module prefixes from the bottom up. A module may import from ranks below its own, and from its own prefix.
 /// Prefixes of one rank are siblings, which may not import each other.
 const RANKS: &[&[&str]] = &[
-    &["domain::name", "domain::failure", "domain::line"],
+    &[
+        "domain::name",
+        "domain::failure",
+        "domain::line",
+        "domain::results",
+    ],
     &["domain::definition"],
     &["domain::cluster"],
     &["domain::ledger"],

@@ -12,6 +12,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::name::{
     ClusterName, DeploymentId, Digest, EnvironmentName, HostName, ReleaseId, ServiceName, TestName,
 };
+use crate::domain::results::Results;
 
 /// Seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -118,8 +119,38 @@ pub struct TestRecord {
     pub provenance: Provenance,
     /// When it was finished.
     pub at: Timestamp,
+    /// How long it took, in milliseconds; the attempts before it included.
+    pub elapsed_ms: u64,
+    /// What it left: cases, coverage, artifacts.
+    #[serde(default)]
+    pub results: Results,
+    /// The attempts before this one, all of them red, the first one first.
+    #[serde(default)]
+    pub earlier: Vec<Attempt>,
+}
+
+/// An attempt at a test that was red and tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Why it was red, in a line.
+    pub reason: String,
+    /// The container's exit code, if it came to one.
+    pub exit_code: Option<i64>,
+    /// Where its log is kept.
+    pub log: PathBuf,
     /// How long it took, in milliseconds.
     pub elapsed_ms: u64,
+    /// What it left.
+    #[serde(default)]
+    pub results: Results,
+}
+
+impl TestRecord {
+    /// Tells whether it passed only when it was tried again.
+    #[must_use]
+    pub fn passed_on_retry(&self) -> bool {
+        self.verdict == Verdict::Green && !self.earlier.is_empty()
+    }
 }
 
 /// Which tests vouch for which image.

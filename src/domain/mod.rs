@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod line;
 pub mod name;
 pub mod plan;
+pub mod results;
 pub mod unit;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod error;
 mod report;
 mod run;
 mod spec;
+mod words;
 
 pub use error::TestError;
 pub use report::{Report, Tail, TestResult};
@@ -176,7 +177,7 @@ async fn one(
                 ),
             });
             Ok(TestResult {
-                record: record.clone(),
+                record: (**record).clone(),
                 unchanged: true,
                 tails: Vec::new(),
                 kept: Vec::new(),

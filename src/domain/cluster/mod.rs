@@ -112,6 +112,28 @@ pub struct Test {
     /// Whether its network has no way out, whatever the definition's networks have.
     #[serde(default)]
     pub internal: bool,
+    /// How long the services beside it may take to start, all of them together.
+    #[serde(default = "Test::default_start")]
+    pub start_timeout: Duration,
+    /// How often it is tried again when it is red.
+    #[serde(default)]
+    pub retries: u16,
+    /// The reports that it writes.
+    #[serde(default)]
+    pub reports: Reports,
+    /// Files and folders of its container that are kept.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
+}
+
+/// Where a test writes its reports, as absolute paths in its container.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reports {
+    /// Its cases, as JUnit writes them: a file, or a folder of such files.
+    pub junit: Option<String>,
+    /// Its coverage, as Cobertura or LCOV writes it.
+    pub coverage: Option<String>,
 }
 
 /// What a test runs.
@@ -133,4 +155,26 @@ impl Test {
 
     /// How long a test may take unless the definition says otherwise.
     pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+    /// How long the services beside a test may take to start unless the definition says otherwise.
+    pub const DEFAULT_START: Duration = Duration::from_secs(10 * 60);
+
+    /// Makes a test that says nothing but what it runs.
+    #[must_use]
+    pub fn of(subject: Subject) -> Self {
+        Self {
+            subject,
+            command: None,
+            timeout: Self::DEFAULT_TIMEOUT,
+            start_timeout: Self::DEFAULT_START,
+            limits: Limits::default(),
+            internal: false,
+            retries: 0,
+            reports: Reports::default(),
+            artifacts: Vec::new(),
+        }
+    }
+
+    fn default_start() -> Duration {
+        Self::DEFAULT_START
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, Environment, Host, Limits, Placement, Probe};
+use super::{Cluster, Environment, Host, Limits, Placement, Probe, Reports};
 use crate::domain::definition::period_written;
 
 impl Cluster {
@@ -21,12 +21,21 @@ impl Cluster {
             environments,
         } = self;
         let tests = tests.iter().map(|(name, test)| {
+            let Reports { junit, coverage } = &test.reports;
+            let reports = object([("junit", json!(junit)), ("coverage", json!(coverage))]);
             let fields = [
                 ("service", json!(test.service())),
                 ("command", json!(test.command)),
                 ("timeout", json!(period_written(test.timeout))),
                 ("limits", limits(test.limits)),
                 ("internal", json!(test.internal)),
+                ("start_timeout", json!(period_written(test.start_timeout))),
+                (
+                    "retries",
+                    json!(Some(test.retries).filter(|retries| *retries > 0)),
+                ),
+                ("reports", reports),
+                ("artifacts", json!(test.artifacts)),
             ];
             (name.to_string(), object(fields))
         });

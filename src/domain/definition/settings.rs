@@ -50,6 +50,8 @@ record! {
         limits: LimitsEntry,
         /// Whether its network has no way out.
         internal: bool,
+        /// How long the services beside it may take to start, all together (`10m` unless said).
+        start_timeout: Period,
         /// How often it may be run again; one that passes then is flaky, and says so.
         retries: u16,
         /// Files that tell how it went, by their path in the container.
@@ -80,7 +82,7 @@ record! {
     #[derive(schemars::JsonSchema)]
     #[schemars(deny_unknown_fields)]
     plain struct ReportsEntry {
-        /// Cases, as JUnit writes them.
+        /// Cases, as JUnit writes them: a file, or a folder of such files.
         junit: String,
         /// Coverage, as Cobertura or LCOV writes it.
         coverage: String,

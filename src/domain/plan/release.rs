@@ -196,11 +196,10 @@ fn vouchers(image: &ImageIdentity, tests: &BTreeMap<TestName, Standing>) -> Vec<
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::domain::cluster::{Restart, Service, Source, Subject, Test};
     use crate::domain::ledger::Timestamp;
+    use crate::domain::results::Results;
 
     fn service(test_only: bool) -> Service {
         Service {
@@ -256,6 +255,8 @@ mod tests {
             provenance: provenance(),
             at: Timestamp(0),
             elapsed_ms: 0,
+            results: Results::default(),
+            earlier: Vec::new(),
         });
         let cluster = Cluster {
             name: "shop".parse().unwrap(),
@@ -266,16 +267,7 @@ mod tests {
             ]),
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
-            tests: BTreeMap::from([(
-                test.clone(),
-                Test {
-                    subject: Subject::Service(name("sut")),
-                    command: None,
-                    timeout: Duration::from_secs(1),
-                    limits: crate::domain::cluster::Limits::default(),
-                    internal: false,
-                },
-            )]),
+            tests: BTreeMap::from([(test.clone(), Test::of(Subject::Service(name("sut"))))]),
             environments: BTreeMap::new(),
         };
         let images = ["api", "cache", "sut"].map(|service| (name(service), image(service)));

@@ -49,7 +49,7 @@ pub struct Step {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
     /// Its fingerprint is green.
-    Keep(TestRecord),
+    Keep(Box<TestRecord>),
     /// It is run.
     Run(Reason),
 }
@@ -175,10 +175,15 @@ pub fn wanted(
         timeout,
         limits,
         internal,
+        start_timeout,
+        retries,
+        reports,
+        artifacts,
     } = test;
     let content = json!({
         "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,
-        "limits": limits, "internal": internal,
+        "limits": limits, "internal": internal, "start_timeout": start_timeout, "retries": retries, "reports": reports,
+        "artifacts": artifacts,
         "services": services, "images": held,
     });
     Ok(Wanted {
@@ -214,7 +219,7 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         labels,
         user,
         working_dir,
-        stop_grace_period: _, // containers of a test are killed
+        stop_grace_period: _, // how long it has to end when it is out of time anyway
         options,
         one_shot,
         test_only: _, // says where it runs otherwise
@@ -266,7 +271,9 @@ pub fn plan(wanted: Vec<Wanted>, past: &BTreeMap<TestName, Past>, forced: bool) 
 fn decide(wanted: &Wanted, past: &Past, forced: bool) -> Decision {
     let reason = match (&past.same, &past.last) {
         _ if forced => Reason::Forced,
-        (Some(same), _) if same.verdict == Verdict::Green => return Decision::Keep(same.clone()),
+        (Some(same), _) if same.verdict == Verdict::Green => {
+            return Decision::Keep(Box::new(same.clone()));
+        }
         (Some(_), _) => Reason::RedBefore,
         (None, None) => Reason::NoRecord,
         (None, Some(last)) => {

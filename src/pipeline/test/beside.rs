@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::TestError;
 use super::bed::Bed;
+use super::words::period_words;
 use crate::domain::cluster::Condition;
 use crate::domain::event::{Outcome, Work};
 use crate::domain::name::ServiceName;
@@ -18,10 +19,6 @@ use crate::system::engine::{ContainerState, Health};
 
 /// How often a container's state is asked for.
 const POLL: Duration = Duration::from_millis(200);
-/// How long all of them together may take to start. A migration that hangs must not hang the run.
-const START: Duration = Duration::from_secs(10 * 60);
-/// How long one that the test can do without may take, so that those which wait for it have time left.
-const OPTIONAL_START: Duration = Duration::from_secs(5 * 60);
 
 /// What ends a test early.
 pub(super) enum Fault {
@@ -149,10 +146,12 @@ impl<'b> Beside<'b> {
             service: service.clone(),
         };
         let running = self.bed.tools.events.start(work);
+        let limit = self.bed.test().start_timeout;
         let limit = if self.required.contains(service) {
-            START
+            limit
         } else {
-            OPTIONAL_START
+            // So that those which wait for one that the test can do without have time left.
+            limit / 2
         };
         let done = tokio::time::timeout(limit, self.bring_up(service, &running)).await;
         let done = done.unwrap_or_else(|_| Err(self.too_slow(service, limit)));
@@ -275,8 +274,8 @@ impl<'b> Beside<'b> {
         };
         // In start order, so the first is what the others wait for.
         let first = within.iter().find(unmet).unwrap_or(service);
-        let minutes = limit.as_secs() / 60;
-        red(first, format!("was not ready within {minutes} minutes"))
+        let limit = period_words(limit);
+        red(first, format!("was not ready within {limit}"))
     }
 }
 

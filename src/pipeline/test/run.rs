@@ -2,11 +2,13 @@
 
 use super::bed::Bed;
 use super::beside::{Beside, Fault, start};
+use super::words::period_words;
 use super::{TestError, TestResult};
 use crate::domain::cluster::Cluster;
 use crate::domain::ledger::{TestRecord, Verdict};
 use crate::domain::name::ServiceName;
 use crate::domain::plan::test::Wanted;
+use crate::domain::results::Results;
 use crate::pipeline::{Running, Tools};
 use crate::system::clock;
 use crate::system::engine::EngineError;
@@ -77,6 +79,8 @@ impl TestRun<'_> {
             provenance: self.tools.provenance.clone(),
             at: clock::now(),
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            results: Results::default(),
+            earlier: Vec::new(),
         };
         self.tools.ledger.append_test(&record).await?;
         Ok(TestResult {
@@ -167,7 +171,10 @@ impl TestRun<'_> {
         let Ok(code) = code else {
             let killed = self.tools.engine.kill_container(&container).await;
             killed.map_err(bed.failed())?;
-            let reason = format!("did not end within its timeout of {}", words(timeout));
+            let reason = format!(
+                "did not end within its timeout of {}",
+                period_words(timeout)
+            );
             return Ok(End {
                 verdict: Verdict::Red,
                 reason: Some(reason),
@@ -194,13 +201,5 @@ impl TestRun<'_> {
             exit_code: Some(code),
             culprit: None,
         })
-    }
-}
-
-fn words(time: std::time::Duration) -> String {
-    match time.as_secs() {
-        0 => format!("{} ms", time.as_millis()),
-        seconds if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
     }
 }

@@ -408,6 +408,7 @@ mod tests {
 
     use super::*;
     use crate::domain::ledger::{Provenance, Verdict};
+    use crate::domain::results::Results;
 
     fn key(origin: &str) -> ClusterKey {
         ClusterKey {
@@ -436,6 +437,8 @@ mod tests {
             provenance: provenance(),
             at: Timestamp(at),
             elapsed_ms: 1,
+            results: Results::default(),
+            earlier: Vec::new(),
         }
     }
 

@@ -6,9 +6,9 @@ use super::Resolver;
 use super::names::Names;
 use super::options::nano;
 use super::service::TEST;
-use crate::domain::cluster::{Limits, Service, Subject, Test};
-use crate::domain::definition::settings::{LimitsEntry, Settings, TestEntry};
-use crate::domain::definition::{At, Named, Problem, Real, Size, Spanned, Whole};
+use crate::domain::cluster::{Limits, Reports, Service, Subject, Test};
+use crate::domain::definition::settings::{LimitsEntry, ReportsEntry, Settings, TestEntry};
+use crate::domain::definition::{At, Named, Period, Problem, Real, Size, Spanned, Whole, join};
 use crate::domain::name::{ServiceName, TestName};
 
 impl Resolver<'_> {
@@ -32,13 +32,7 @@ impl Resolver<'_> {
             let Ok(test) = name.as_str().parse::<TestName>() else {
                 continue;
             };
-            let own = Test {
-                subject: Subject::Service(name.clone()),
-                command: None,
-                timeout: Test::DEFAULT_TIMEOUT,
-                limits: Limits::default(),
-                internal: false,
-            };
+            let own = Test::of(Subject::Service(name.clone()));
             if tests.insert(test, own).is_some() {
                 self.two_of_a_name(name);
             }
@@ -53,10 +47,11 @@ impl Resolver<'_> {
             timeout,
             limits,
             internal,
+            start_timeout,
+            retries,
+            reports,
+            artifacts,
             // Told in `ahead`.
-            retries: _,
-            reports: _,
-            artifacts: _,
             matrix: _,
         } = &entry.value;
         let Some(service) = service else {
@@ -68,15 +63,44 @@ impl Resolver<'_> {
         let names = Names::of(&self.definition.base);
         let known = self.known_service(&names, &service.value, &service.at);
         let limits = limits.as_ref().map(|limits| self.limits(&limits.value));
-        let limit = timeout.as_ref().map(|period| period.value.0);
+        let limit = |period: &Option<Spanned<Period>>, unless_said| {
+            period.as_ref().map_or(unless_said, |period| period.value.0)
+        };
+        let reports = reports.as_ref().map(|reports| self.reports(&reports.value));
+        let artifacts = artifacts.iter().flat_map(|all| &all.value);
+        let artifacts = artifacts.filter_map(|path| self.inside(path)).collect();
         let service = service.value.parse().ok().filter(|_| known)?;
         Some(Test {
             subject: Subject::Service(service),
             command: command.as_ref().map(|command| command.value.0.clone()),
-            timeout: limit.unwrap_or(Test::DEFAULT_TIMEOUT),
+            timeout: limit(timeout, Test::DEFAULT_TIMEOUT),
+            start_timeout: limit(start_timeout, Test::DEFAULT_START),
+            retries: retries.as_ref().map_or(0, |retries| retries.value),
+            reports: reports.unwrap_or_default(),
+            artifacts,
             limits: limits.unwrap_or_default(),
             internal: internal.as_ref().is_some_and(|flag| flag.value),
         })
+    }
+
+    fn reports(&mut self, entry: &ReportsEntry) -> Reports {
+        let ReportsEntry { junit, coverage } = entry;
+        Reports {
+            junit: junit.as_ref().and_then(|path| self.inside(path)),
+            coverage: coverage.as_ref().and_then(|path| self.inside(path)),
+        }
+    }
+
+    /// Takes a path of the test's container, which is absolute and not all of it.
+    fn inside(&mut self, path: &Spanned<String>) -> Option<String> {
+        let inside = path.value.starts_with('/').then(|| join("/", &path.value));
+        let inside = inside.filter(|inside| inside != "/");
+        if inside.is_none() {
+            let message = format!("`{}` is no path in the test's container", path.value);
+            let problem = Problem::error("invalid-value", message);
+            self.tell(problem.at(&path.at, "expected an absolute path such as `/reports`"));
+        }
+        inside
     }
 
     fn limits(&mut self, written: &LimitsEntry) -> Limits {

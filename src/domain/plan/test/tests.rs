@@ -3,6 +3,7 @@ use std::time::Duration;
 use super::*;
 use crate::domain::cluster::{Condition, Dependency, Link, Mount, Restart, Source};
 use crate::domain::ledger::{Provenance, Timestamp};
+use crate::domain::results::Results;
 
 fn name(text: &str) -> ServiceName {
     text.parse().unwrap()
@@ -43,13 +44,7 @@ fn service(needs: &[&str], links: &[&str]) -> Service {
 }
 
 fn cluster() -> Cluster {
-    let test = Test {
-        subject: Subject::Service(name("test")),
-        command: None,
-        timeout: Duration::from_secs(60),
-        limits: crate::domain::cluster::Limits::default(),
-        internal: false,
-    };
+    let test = Test::of(Subject::Service(name("test")));
     Cluster {
         name: "shop".parse().unwrap(),
         services: BTreeMap::from([
@@ -223,6 +218,8 @@ fn every_decision_has_its_reason() {
         },
         at: Timestamp(0),
         elapsed_ms: 1,
+        results: Results::default(),
+        earlier: Vec::new(),
     };
     let decided = |same: Option<TestRecord>, last: Option<TestRecord>, forced| {
         let past = BTreeMap::from([(unit(), Past { same, last })]);
@@ -236,7 +233,7 @@ fn every_decision_has_its_reason() {
     other.images.insert(name("db"), identity("y"));
     assert_eq!(
         decided(Some(green.clone()), None, false),
-        Decision::Keep(green.clone())
+        Decision::Keep(Box::new(green.clone()))
     );
     assert_eq!(
         decided(Some(green.clone()), None, true),
