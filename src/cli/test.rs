@@ -10,7 +10,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::workshop::{jobs, work};
 use crate::domain::failure::Kind;
-use crate::domain::name::{ClusterName, TestName};
+use crate::domain::name::ClusterName;
+use crate::domain::plan::select::{Selector, select};
 use crate::pipeline::build::{BuildRequest, build};
 use crate::pipeline::project::Project;
 use crate::pipeline::test::{Material, Report, TestRequest, services, test};
@@ -19,9 +20,9 @@ use crate::system::files;
 /// Arguments of `longshore test`.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Only these tests
+    /// Only these tests: `NAME`, one cell of its matrix `NAME[AXIS=VALUE]`, or all such cells `AXIS=VALUE`
     #[arg(value_name = "TEST")]
-    tests: Vec<TestName>,
+    tests: Vec<Selector>,
     /// How many builds or tests run at a time; as many as there are processors unless said
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
@@ -44,7 +45,7 @@ pub struct Arguments {
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
     let project = context.project().await?;
     let request = TestRequest {
-        tests: arguments.tests.into_iter().collect(),
+        tests: select(&project.cluster.tests, &arguments.tests)?,
         jobs: jobs(arguments.jobs),
         force: arguments.force,
         keep: arguments.keep,
@@ -71,6 +72,7 @@ async fn carry_out(
     if needed.is_empty() {
         return Ok(Report {
             results: Vec::new(),
+            skipped: Vec::new(),
         });
     }
     let assets = project.checkout.assets(cluster)?;

@@ -3,6 +3,10 @@
 //! Every name that ends up in a unit file, a path, a container name or a shell word is one of these, so no code
 //! further down has to ask whether it is safe. Parsing is the only way in, by [`FromStr`] or serde.
 
+mod cell;
+
+pub use cell::{Cell, is_axis, is_value};
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,6 +37,38 @@ const LONGEST: usize = 63;
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $first:expr, $rest:expr, $longest:expr) => {
+        name!(@ $(#[$doc])* $name, $what, $rule, $first, $rest, $longest, |text| Some(text));
+    };
+    // A name that may carry the cell of a matrix.
+    (celled $(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $first:expr, $rest:expr, $longest:expr) => {
+        name!(@ $(#[$doc])* $name, $what, $rule, $first, $rest, $longest, |text| {
+            cell::divided(text).map(|(base, _)| base)
+        });
+
+        impl $name {
+            /// Returns it without its cell.
+            #[must_use]
+            pub fn base(&self) -> &str {
+                cell::divided(&self.0).map_or(&self.0, |(base, _)| base)
+            }
+
+            /// Returns the cell that it is of; an empty one if it is of none.
+            #[must_use]
+            pub fn cell(&self) -> Cell {
+                cell::divided(&self.0).map(|(_, cell)| cell).unwrap_or_default()
+            }
+
+            /// Returns it in the form that containers, volumes, images and paths have: itself, unless it has a cell.
+            #[must_use]
+            pub fn file(&self) -> String {
+                cell::file(&self.0)
+            }
+        }
+    };
+    (
+        @ $(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $first:expr, $rest:expr, $longest:expr,
+        $divided:expr
+    ) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -52,8 +88,11 @@ macro_rules! name {
             fn from_str(text: &str) -> Result<Self, NameError> {
                 let first: fn(char) -> bool = $first;
                 let rest: fn(char) -> bool = $rest;
-                let mut chars = text.chars();
-                let fits = chars.next().is_some_and(first) && chars.all(rest) && text.len() <= $longest;
+                let divided: fn(&str) -> Option<&str> = $divided;
+                let fits = divided(text).is_some_and(|base| {
+                    let mut chars = base.chars();
+                    chars.next().is_some_and(first) && chars.all(rest) && base.len() <= $longest
+                });
                 if fits {
                     Ok(Self(text.to_owned()))
                 } else {
@@ -122,7 +161,7 @@ name!(
     EnvironmentName, "environment name", "lower-case letters, digits, '-' and '_', starting with a letter or digit, at most 63 characters",
     lower, lower_dashed, LONGEST
 );
-name!(
+name!(celled
     /// A service of a cluster.
     ServiceName, "service name", "letters, digits, '.', '-' and '_', starting with a letter or digit, at most 63 characters",
     word, word_dotted, LONGEST
@@ -137,7 +176,7 @@ name!(
     VolumeName, "volume name", "letters, digits, '.', '-' and '_', starting with a letter or digit, at most 63 characters",
     word, word_dotted, LONGEST
 );
-name!(
+name!(celled
     /// A test of a cluster: an entry under `tests:` or a test service.
     TestName, "test name", "letters, digits, '.', '-' and '_', starting with a letter or digit, at most 63 characters",
     word, word_dotted, LONGEST

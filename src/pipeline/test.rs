@@ -3,6 +3,7 @@
 
 mod bed;
 mod beside;
+mod cells;
 mod error;
 mod report;
 mod run;
@@ -10,7 +11,7 @@ mod spec;
 mod words;
 
 pub use error::TestError;
-pub use report::{Report, Tail, TestResult};
+pub use report::{Report, Skipped, Tail, TestResult};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{Asset, ImageIdentity};
 use crate::domain::name::{ServiceName, TestName};
 use crate::domain::plan::test::{Decision, Past, Plan, Step, Wanted, beside_test, plan, wanted};
+use cells::{Cells, Ended};
 use run::TestRun;
 
 /// What is to be tested.
@@ -131,8 +133,9 @@ pub async fn test(
         interrupt: tools.interrupt.child_token(),
         ..tools.clone()
     };
+    let cells = Cells::of(&tools, &plan);
     let each = plan.steps.iter().map(|step| async {
-        let result = one(&tools, cluster, request, step).await;
+        let result = cells.one(&tools, cluster, request, step).await;
         if result.is_err() {
             tools.interrupt.cancel();
         }
@@ -142,11 +145,12 @@ pub async fn test(
         .buffer_unordered(request.jobs.max(1))
         .collect()
         .await;
-    let mut done = Vec::new();
+    let (mut done, mut skipped) = (Vec::new(), Vec::new());
     let mut failure: Option<TestError> = None;
     for result in results {
         match result {
-            Ok(result) => done.push(result),
+            Ok(Ended::Done(result)) => done.push(*result),
+            Ok(Ended::Skipped(test)) => skipped.push(test),
             // Those that were interrupted only because another one failed are not what is told.
             Err(error) if failure.is_none() || matches!(failure, Some(TestError::Interrupted)) => {
                 failure = Some(error);
@@ -155,7 +159,14 @@ pub async fn test(
         }
     }
     done.sort_by(|one, other| one.record.test.cmp(&other.record.test));
-    failure.map_or(Ok(Report { results: done }), Err)
+    skipped.sort_by(|one, other| one.test.cmp(&other.test));
+    failure.map_or(
+        Ok(Report {
+            results: done,
+            skipped,
+        }),
+        Err,
+    )
 }
 
 async fn one(

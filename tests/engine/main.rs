@@ -12,5 +12,6 @@
 mod building;
 mod cleaning;
 mod isolation;
+mod matrix;
 mod stack;
 mod testing;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use longshore::domain::name::ServiceName;
 use longshore::system::engine::{Engine, Leftover, LeftoverKind, Run};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -131,7 +132,10 @@ impl Drop for Stack {
         };
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));
         let services =
-            ["a", "b", "test", "external"].map(|service| format!("{}-{service}", self.name));
+            ["a", "b", "test", "external", "api", "api[distro=bookworm]"].map(|service| {
+                let service: ServiceName = service.parse().unwrap();
+                format!("{}-{}", self.name, service.file())
+            });
         let tags: std::collections::BTreeSet<String> = words
             .filter(|word| word.starts_with(&self.name))
             .map(str::to_owned)

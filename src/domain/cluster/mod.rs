@@ -124,6 +124,9 @@ pub struct Test {
     /// Files and folders of its container that are kept.
     #[serde(default)]
     pub artifacts: Vec<String>,
+    /// Whether the test's other cells end when this one is red.
+    #[serde(default)]
+    pub fail_fast: bool,
 }
 
 /// Where a test writes its reports, as absolute paths in its container.
@@ -171,6 +174,7 @@ impl Test {
             retries: 0,
             reports: Reports::default(),
             artifacts: Vec::new(),
+            fail_fast: false,
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, Environment, Host, Limits, Placement, Probe, Reports};
+use super::{Cluster, Environment, Host, Limits, Placement, Probe, Reports, Service};
 use crate::domain::definition::period_written;
 
 impl Cluster {
@@ -14,7 +14,7 @@ impl Cluster {
     pub fn written(&self) -> Option<Value> {
         let Self {
             name: _,
-            services: _,
+            services,
             networks: _,
             volumes: _,
             tests,
@@ -36,13 +36,18 @@ impl Cluster {
                 ),
                 ("reports", reports),
                 ("artifacts", json!(test.artifacts)),
+                ("fail_fast", json!(test.fail_fast)),
             ];
             (name.to_string(), object(fields))
         });
         let environments = environments
             .iter()
             .map(|(name, environment)| (name.to_string(), target(environment)));
+        // Those of the base are written as Compose has them; nothing else has a word for these.
+        let cells = services.iter().filter(|(name, _)| !name.cell().is_empty());
+        let cells = cells.map(|(name, service)| (name.to_string(), cell(service)));
         let own = object([
+            ("cells", Value::Object(cells.collect())),
             ("tests", Value::Object(tests.collect())),
             ("environments", Value::Object(environments.collect())),
         ]);
@@ -64,6 +69,20 @@ fn limits(limits: Limits) -> Value {
         ("cpus", json!(cpus)),
         ("memory", json!(memory)),
         ("pids", json!(pids)),
+    ])
+}
+
+/// Writes what usually differs in a cell.
+fn cell(service: &Service) -> Value {
+    object([
+        ("source", json!(service.source)),
+        ("command", json!(service.command)),
+        ("entrypoint", json!(service.entrypoint)),
+        ("environment", json!(service.environment)),
+        (
+            "depends_on",
+            service.depends_on.keys().map(|need| json!(need)).collect(),
+        ),
     ])
 }
 

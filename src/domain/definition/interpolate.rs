@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::matrix::PREFIX;
 use super::place::{At, Place};
 use super::problem::{Problem, Problems};
 use super::template::{Budget, Incident, Template};
@@ -150,6 +151,9 @@ impl<'a> Interpolation<'a> {
                 self.problems
                     .push(problem.help("look at what its value is"));
             }
+            Incident::Unset { name, range } if name.starts_with(PREFIX) => {
+                self.no_axis(&name[PREFIX.len()..], &within(at, text, range));
+            }
             Incident::Unset { name, range } => {
                 if self.unset.insert(name.clone()) {
                     let message = format!("variable `{name}` has no value: it reads as empty");
@@ -172,6 +176,23 @@ impl<'a> Interpolation<'a> {
                     .push(problem.help(format!("set it: export {name}=…, or in `.env`")));
             }
         }
+    }
+}
+
+impl Interpolation<'_> {
+    /// Tells of an axis that no test has.
+    fn no_axis(&mut self, axis: &str, at: &At) {
+        let names = self.variables.keys().chain(self.on_top.keys());
+        let axes: BTreeSet<&str> = names.filter_map(|name| name.strip_prefix(PREFIX)).collect();
+        let problem = Problem::error("unknown-axis", format!("no test has an axis `{axis}`"));
+        let problem = problem.at(at, "not an axis of a matrix");
+        let problem = match axes.is_empty() {
+            false => problem.did_you_mean(axis, axes),
+            true => problem.help(format!(
+                "declare it in longshore.yaml: `tests: {{NAME: {{service: …, matrix: {{{axis}: [one, two]}}}}}}`"
+            )),
+        };
+        self.problems.push(problem);
     }
 }
 

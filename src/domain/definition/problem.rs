@@ -161,7 +161,8 @@ pub fn for_programs(problems: &[Problem]) -> Value {
 }
 
 /// Returns the choice that a misspelt word is nearest to, if it is near enough to be meant.
-fn nearest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, choices: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = word.to_lowercase();
     // A quarter of the letters and one more: `imge` finds `image`, `x` finds nothing of one letter.
     let allowed = 1 + lower.chars().count() / 4;

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, transform};
 use serde_json::{Value, json};
 
+use super::matrix::MatrixEntry;
 use super::place::Spanned;
 use super::reader::Mapping;
 use super::settings::{DriverName, Hosts, Mode, Overlay, Settings};
@@ -112,6 +113,17 @@ inline!(Hosts, {"anyOf": [
     {"type": "array", "items": {"type": "string"}},
     {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}}
 ]});
+inline!(MatrixEntry, {
+    "type": "object",
+    "properties": {
+        "include": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}},
+        "exclude": {"type": "array", "items": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}}},
+        "released": {"type": "object", "additionalProperties": {"type": ["string", "number", "boolean"]}},
+        "fail_fast": {"type": "boolean"}
+    },
+    "patternProperties": {"^x-": true},
+    "additionalProperties": {"type": "array", "items": {"type": ["string", "number", "boolean"]}}
+});
 inline!(DriverName, {"enum": (DriverName::WORDS)});
 inline!(Mode, {"enum": (Mode::WORDS)});
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::matrix::MatrixEntry;
 use super::place::Spanned;
 use super::problem::Problem;
 use super::reader::{Mapping, Read, Reader, record, words};
@@ -59,7 +60,7 @@ record! {
         /// Files and folders that are kept, by their path in the container.
         artifacts: Vec<Spanned<String>>,
         /// Axes: each combination of their values is a test of its own, with `${matrix.AXIS}`.
-        matrix: Mapping<Vec<Spanned<String>>>,
+        matrix: MatrixEntry,
     }
 }
 

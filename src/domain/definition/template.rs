@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::matrix::PREFIX;
+
 /// How deep defaults may nest: `${A:-${B:-c}}` is two.
 const DEEPEST: usize = 16;
 
@@ -247,6 +249,7 @@ impl Parser<'_> {
             });
         }
         self.at += length;
+        let name = if braced { self.of_matrix(name) } else { name };
         let otherwise = if braced {
             self.braced(start, depth)?
         } else {
@@ -258,6 +261,18 @@ impl Parser<'_> {
             otherwise,
             range,
         })
+    }
+
+    /// Reads the axis after `matrix`, which alone has a name of two parts.
+    fn of_matrix(&mut self, name: String) -> String {
+        let axis = self.rest().strip_prefix('.').filter(|_| name == "matrix");
+        let Some(axis) = axis else { return name };
+        let length = axis
+            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
+            .unwrap_or(axis.len());
+        let name = format!("{PREFIX}{}", &axis[..length]);
+        self.at += 1 + length;
+        name
     }
 
     /// Reads what follows the name inside braces, the closing one included.
@@ -310,6 +325,8 @@ mod tests {
         let mut lookup = |name: &str| match name {
             "SET" => Some("s".to_owned()),
             "EMPTY" => Some(String::new()),
+            "matrix" => Some("m".to_owned()),
+            "matrix.os" => Some("trixie".to_owned()),
             "DOLLAR" => Some("${SET}".to_owned()),
             _ => None,
         };
@@ -340,6 +357,8 @@ mod tests {
             ("${NONE:-a:b-c}", "a:b-c"),
             ("${DOLLAR}", "${SET}"),
             ("}", "}"),
+            ("${matrix.os}${matrix.none:-d}", "trixied"),
+            ("$matrix.os", "m.os"),
         ] {
             assert_eq!(fill(text), (expected.to_owned(), Vec::new()), "{text}");
         }
@@ -391,7 +410,17 @@ mod tests {
     #[test]
     fn refuses_what_has_no_meaning() {
         for bad in [
-            "${", "${}", "${1}", "${ü}", "${A", "${A:x}", "${A:}", "${A-${B}", "${A B}",
+            "${",
+            "${}",
+            "${1}",
+            "${ü}",
+            "${A",
+            "${A:x}",
+            "${A:}",
+            "${A-${B}",
+            "${A B}",
+            "${A.b}",
+            "${matrix.a-",
         ] {
             assert!(Template::parse(bad).is_err(), "{bad}");
         }

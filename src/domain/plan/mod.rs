@@ -9,5 +9,6 @@ pub mod preflight;
 pub mod reducer;
 pub mod release;
 pub mod rollout;
+pub mod select;
 pub mod status;
 pub mod test;

@@ -179,6 +179,7 @@ pub fn wanted(
         retries,
         reports,
         artifacts,
+        fail_fast: _, // says what becomes of others
     } = test;
     let content = json!({
         "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,

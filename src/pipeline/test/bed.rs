@@ -45,7 +45,7 @@ impl<'b> Bed<'b> {
         if keep {
             labels.insert(Run::KEPT.to_owned(), "true".to_owned());
         }
-        let prefix = format!("longshore-{}-{}", tools.run.id, wanted.test);
+        let prefix = format!("longshore-{}-{}", tools.run.id, wanted.test.file());
         let names = Names { prefix, labels };
         Self {
             tools,
@@ -69,8 +69,8 @@ impl<'b> Bed<'b> {
     pub(super) fn log(&self, service: &ServiceName) -> PathBuf {
         let folder = self.tools.logs.join(self.tools.run.id.as_str());
         folder
-            .join(self.wanted.test.as_str())
-            .join(format!("{service}.log"))
+            .join(self.wanted.test.file())
+            .join(format!("{}.log", service.file()))
     }
 
     /// Makes the network and the volumes, empty.

@@ -6,13 +6,24 @@ use std::time::Duration;
 use quick_junit::{NonSuccessKind, TestCase, TestCaseStatus, TestSuite};
 
 use crate::domain::ledger::{TestRecord, Verdict};
-use crate::domain::name::{ClusterName, ServiceName};
+use crate::domain::name::{ClusterName, ServiceName, TestName};
 
 /// What came of the tests.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// One result a test, by name.
     pub results: Vec<TestResult>,
+    /// Those that were not run, by name.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A test that was not run, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Skipped {
+    /// Which.
+    pub test: TestName,
+    /// Why.
+    pub reason: String,
 }
 
 /// What came of one test.
@@ -57,6 +68,9 @@ impl Report {
             .filter(|result| result.record.verdict == Verdict::Red)
             .collect();
         let mut text: String = red.iter().map(|result| failure(result)).collect();
+        for Skipped { test, reason } in &self.skipped {
+            text.push_str(&format!("test {test} is skipped: {reason}\n"));
+        }
         let green = self.results.len() - red.len();
         let unchanged = self
             .results
@@ -67,7 +81,11 @@ impl Report {
         if unchanged > 0 {
             text.push_str(&format!(" ({unchanged} unchanged)"));
         }
-        text.push_str(&format!(", {} red\n", red.len()));
+        text.push_str(&format!(", {} red", red.len()));
+        if !self.skipped.is_empty() {
+            text.push_str(&format!(", {} skipped", self.skipped.len()));
+        }
+        text.push('\n');
         text
     }
 
@@ -103,6 +121,13 @@ impl Report {
                 .map(String::as_str)
                 .collect();
             case.set_system_out(lines.join("\n"));
+            suite.add_test_case(case);
+        }
+        for Skipped { test, reason } in &self.skipped {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            let mut case = TestCase::new(test.as_str(), status);
+            case.set_classname(cluster.as_str());
             suite.add_test_case(case);
         }
         let mut report = quick_junit::Report::new(cluster.as_str());

@@ -24,7 +24,7 @@ impl Names {
     }
 
     pub(super) fn container(&self, service: &ServiceName) -> String {
-        format!("{}-{service}", self.prefix)
+        format!("{}-{}", self.prefix, service.file())
     }
 
     pub(super) fn volume(&self, volume: &VolumeName) -> String {
@@ -105,7 +105,7 @@ pub(super) fn container(part: Part<'_>) -> ContainerSpec {
             .collect(),
         endpoint: Endpoint {
             network: names.network(),
-            aliases: declared.chain([name.to_string()]).collect(),
+            aliases: declared.chain([name.base().to_owned()]).collect(),
             links: links
                 .map(|(alias, service)| (alias.to_string(), names.container(service)))
                 .collect(),

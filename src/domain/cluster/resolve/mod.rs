@@ -6,6 +6,7 @@
 mod advice;
 mod ahead;
 mod beside;
+mod cells;
 mod circle;
 mod edges;
 mod environment;
@@ -70,16 +71,17 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     }
     let mut resolver = Resolver::new(definition, surroundings);
     let name = resolver.cluster_name();
-    let services = resolver.services(&definition.base);
+    let mut services = resolver.services(&definition.base);
     let compose = &definition.base.compose;
     let networks = resolver.networks(&definition.base);
     let volumes = resolver.volumes(compose.volumes.as_ref().map(|volumes| &volumes.value));
     resolver.files(compose);
-    let tests = resolver.tests(&services);
+    let mut tests = resolver.tests(&services);
     resolver.honoured_in_tests(&definition.base, &services, &tests);
     resolver.advise(&definition.base, &services);
     resolver.ahead();
     let environments = resolver.environments(&services);
+    resolver.cells(&mut services, &mut tests);
     let problems = resolver.problems;
     if let Some(problems) = Problems::of(problems.clone()) {
         return Err(problems);
@@ -230,7 +232,11 @@ impl<'a> Resolver<'a> {
         let names = Names::of(reading);
         let mut services = BTreeMap::new();
         for (name, service) in &written.0 {
-            let parsed = self.key::<ServiceName>(name, &service.key);
+            let parsed = match name.contains('[') {
+                // Cells are for the matrix to name.
+                true => self.key::<VolumeName>(name, &service.key).and(None),
+                false => self.key::<ServiceName>(name, &service.key),
+            };
             let resolved = self.service(reading, &names, name, service);
             services.extend(parsed.zip(resolved));
         }

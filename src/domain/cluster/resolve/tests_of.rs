@@ -8,8 +8,10 @@ use super::options::nano;
 use super::service::TEST;
 use crate::domain::cluster::{Limits, Reports, Service, Subject, Test};
 use crate::domain::definition::settings::{LimitsEntry, ReportsEntry, Settings, TestEntry};
-use crate::domain::definition::{At, Named, Period, Problem, Real, Size, Spanned, Whole, join};
-use crate::domain::name::{ServiceName, TestName};
+use crate::domain::definition::{
+    At, Named, Period, Problem, Real, Size, Spanned, Whole, Words, join, matrix,
+};
+use crate::domain::name::{Cell, NetworkName, ServiceName, TestName};
 
 impl Resolver<'_> {
     pub(super) fn tests(
@@ -18,8 +20,14 @@ impl Resolver<'_> {
     ) -> BTreeMap<TestName, Test> {
         let mut tests = BTreeMap::new();
         for (name, entry) in entries(self.definition.settings.as_ref()) {
-            let parsed = self.name::<TestName>(name, &entry.key);
-            tests.extend(parsed.zip(self.test(name, entry)));
+            // Only the matrix names cells.
+            let Some(_) = self.name::<NetworkName>(name, &entry.key) else {
+                continue;
+            };
+            for cell in self.cells_of(name, &entry.value) {
+                let test = self.test(name, entry, &cell);
+                tests.extend(cell.name(name).parse::<TestName>().ok().zip(test));
+            }
         }
         for (name, service) in services.iter().filter(|(_, service)| service.test_only) {
             // A service that an entry runs is not run a second time, and one that only helps tests is none.
@@ -40,7 +48,7 @@ impl Resolver<'_> {
         tests
     }
 
-    fn test(&mut self, name: &str, entry: &Named<TestEntry>) -> Option<Test> {
+    fn test(&mut self, name: &str, entry: &Named<TestEntry>, cell: &Cell) -> Option<Test> {
         let TestEntry {
             service,
             command,
@@ -51,8 +59,7 @@ impl Resolver<'_> {
             retries,
             reports,
             artifacts,
-            // Told in `ahead`.
-            matrix: _,
+            matrix,
         } = &entry.value;
         let Some(service) = service else {
             let message = format!("test `{name}` names no service");
@@ -66,13 +73,17 @@ impl Resolver<'_> {
         let limit = |period: &Option<Spanned<Period>>, unless_said| {
             period.as_ref().map_or(unless_said, |period| period.value.0)
         };
-        let reports = reports.as_ref().map(|reports| self.reports(&reports.value));
+        let reports = reports
+            .as_ref()
+            .map(|reports| self.reports(&reports.value, cell));
         let artifacts = artifacts.iter().flat_map(|all| &all.value);
-        let artifacts = artifacts.filter_map(|path| self.inside(path)).collect();
+        let artifacts = artifacts
+            .filter_map(|path| self.inside(path, cell))
+            .collect();
         let service = service.value.parse().ok().filter(|_| known)?;
         Some(Test {
             subject: Subject::Service(service),
-            command: command.as_ref().map(|command| command.value.0.clone()),
+            command: command.as_ref().map(|command| self.words(command, cell)),
             timeout: limit(timeout, Test::DEFAULT_TIMEOUT),
             start_timeout: limit(start_timeout, Test::DEFAULT_START),
             retries: retries.as_ref().map_or(0, |retries| retries.value),
@@ -80,20 +91,53 @@ impl Resolver<'_> {
             artifacts,
             limits: limits.unwrap_or_default(),
             internal: internal.as_ref().is_some_and(|flag| flag.value),
+            fail_fast: matrix.as_ref().is_some_and(|matrix| matrix.value.fail_fast),
         })
     }
 
-    fn reports(&mut self, entry: &ReportsEntry) -> Reports {
+    /// Returns the cells of a test; one without values if it has no matrix, none if its matrix is wrong.
+    fn cells_of(&self, name: &str, entry: &TestEntry) -> Vec<Cell> {
+        let matrix = self.definition.matrices.tests.get(name);
+        match (matrix, &entry.matrix) {
+            (Some(matrix), _) => matrix.cells.iter().cloned().collect(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => vec![Cell::default()],
+        }
+    }
+
+    fn words(&mut self, written: &Spanned<Words>, cell: &Cell) -> Vec<String> {
+        let words = written.value.0.iter();
+        words
+            .map(|word| self.filled(word, &written.at, cell))
+            .collect()
+    }
+
+    /// Fills a cell into a text of a test.
+    pub(super) fn filled(&mut self, text: &str, at: &At, cell: &Cell) -> String {
+        matrix::filled(text, cell).unwrap_or_else(|(axis, range)| {
+            let problem = Problem::error("unknown-axis", format!("the test has no axis `{axis}`"));
+            let place = match at.place.slice().find(&text[range.clone()]) {
+                Some(start) => at.place.part(start..start + range.len()),
+                None => at.place.clone(),
+            };
+            let problem = problem.place(place, "not an axis of its matrix");
+            self.tell(problem.did_you_mean(&axis, cell.iter().map(|(axis, _)| axis)));
+            String::new()
+        })
+    }
+
+    fn reports(&mut self, entry: &ReportsEntry, cell: &Cell) -> Reports {
         let ReportsEntry { junit, coverage } = entry;
         Reports {
-            junit: junit.as_ref().and_then(|path| self.inside(path)),
-            coverage: coverage.as_ref().and_then(|path| self.inside(path)),
+            junit: junit.as_ref().and_then(|path| self.inside(path, cell)),
+            coverage: coverage.as_ref().and_then(|path| self.inside(path, cell)),
         }
     }
 
     /// Takes a path of the test's container, which is absolute and not all of it.
-    fn inside(&mut self, path: &Spanned<String>) -> Option<String> {
-        let inside = path.value.starts_with('/').then(|| join("/", &path.value));
+    fn inside(&mut self, path: &Spanned<String>, cell: &Cell) -> Option<String> {
+        let text = self.filled(&path.value, &path.at, cell);
+        let inside = text.starts_with('/').then(|| join("/", &text));
         let inside = inside.filter(|inside| inside != "/");
         if inside.is_none() {
             let message = format!("`{}` is no path in the test's container", path.value);

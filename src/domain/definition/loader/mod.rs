@@ -27,6 +27,7 @@ pub(super) use self::merge::stripped;
 use super::compose::File;
 use super::import::Format;
 use super::interpolate::Use;
+use super::matrix::{self, Matrices};
 use super::path;
 use super::place::{At, Place, Source};
 use super::problem::{Problem, Problems};
@@ -35,6 +36,7 @@ use super::resolved::variables_of_files;
 use super::settings::Settings;
 use super::values::Context;
 use super::yaml::{self, LARGEST, Node};
+use crate::domain::name::Cell;
 
 /// Where the settings are looked for.
 const SETTINGS: &str = "longshore.yaml";
@@ -106,6 +108,10 @@ pub struct Definition {
     pub base: Reading,
     /// The cluster as each environment's variables make it.
     pub environments: BTreeMap<String, Reading>,
+    /// The cells of the tests; elsewhere the released one is meant.
+    pub matrices: Matrices,
+    /// The cluster as each other cell makes it.
+    pub cells: BTreeMap<Cell, Reading>,
     /// What was brought to the form of Compose, if the definition is of another format.
     pub foreign: Option<Foreign>,
     /// What was wrong so far.
@@ -266,6 +272,8 @@ impl Loader {
             // As Compose has it, so that a file can use it.
             variables.insert(PROJECT_NAME.to_owned(), name.text.clone());
         }
+        let matrices = Matrices::of(settings.as_ref(), &mut self.problems);
+        variables.extend(matrix::variables(&matrices.released));
         let base = self.reading(&names, &folder, &variables, Own::nothing());
         if !self.need.is_empty() {
             return None;
@@ -280,8 +288,9 @@ impl Loader {
             let reading = self.reading(&names, &folder, &variables, own);
             environments.extend(reading.map(|reading| (name, reading)));
         }
+        let cells = self.cells(&matrices, &names, &folder, &variables);
         self.ask_for_files(&folder, &base);
-        for reading in environments.values() {
+        for reading in environments.values().chain(cells.values()) {
             self.ask_for_files(&folder, reading);
         }
         let foreign = self.foreign;
@@ -298,11 +307,38 @@ impl Loader {
             settings,
             base,
             environments,
+            matrices,
+            cells,
             foreign: foreign.flatten(),
             problems,
             files,
             outside,
         })
+    }
+
+    /// Reads the cluster as it is in each cell but the released one. What is wrong in all of them is kept once.
+    fn cells(
+        &mut self,
+        matrices: &Matrices,
+        names: &[String],
+        folder: &str,
+        variables: &BTreeMap<String, String>,
+    ) -> BTreeMap<Cell, Reading> {
+        let mut cells = BTreeMap::new();
+        for cell in matrices.others() {
+            let mut variables = variables.clone();
+            variables.extend(matrix::variables(&cell));
+            let told = std::mem::take(&mut self.problems);
+            let reading = self.reading(names, folder, &variables, Own::nothing());
+            let new = std::mem::replace(&mut self.problems, told);
+            for problem in new {
+                if !self.problems.contains(&problem) {
+                    self.problems.push(problem);
+                }
+            }
+            cells.extend(reading.map(|reading| (cell, reading)));
+        }
+        cells
     }
 
     /// Returns what was found at a path, or asks for it.

@@ -43,7 +43,7 @@ impl Explain for Circle {
 /// Returns the names that a service's built image gets on the engine: its `image:`, else Compose's default.
 #[must_use]
 pub fn tags(cluster: &Cluster, service: &ServiceName) -> Vec<String> {
-    let default = format!("{}-{service}", cluster.name).to_ascii_lowercase();
+    let default = format!("{}-{}", cluster.name, service.file()).to_ascii_lowercase();
     let own = match cluster.services.get(service).map(|service| &service.source) {
         Some(Source::Build(build)) => build.tag.clone(),
         Some(Source::Image(_)) | None => None,
