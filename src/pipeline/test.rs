@@ -5,6 +5,7 @@ mod bed;
 mod beside;
 mod cells;
 mod error;
+mod follow;
 mod report;
 mod run;
 mod spec;

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 use tokio_util::task::TaskTracker;
 
+use super::TestError;
+use super::follow::Following;
 use super::run::TestRun;
 use super::spec::{Names, Part, container, internal, volumes};
-use super::{Tail, TestError};
 use crate::domain::cluster::{Cluster, MountSource, Test};
 use crate::domain::ledger::ImageIdentity;
 use crate::domain::name::{ServiceName, TestName};
 use crate::domain::plan::build::{Origin, image_of, tags};
 use crate::domain::plan::test::Wanted;
 use crate::pipeline::Tools;
-use crate::system::engine::{self, ContainerState, EngineError, LeftoverKind, Run};
+use crate::system::engine::{ContainerState, EngineError, LeftoverKind, Run};
 
 /// How often removal is tried: a container that was being made when the test ended appears late.
 const REMOVALS: usize = 3;
@@ -29,6 +30,7 @@ pub(super) struct Bed<'b> {
     pub(super) names: Names,
     /// Requests that make something. They are never given up half-way, so that removal finds all that was made.
     making: TaskTracker,
+    pub(super) following: Following,
 }
 
 impl<'b> Bed<'b> {
@@ -54,6 +56,7 @@ impl<'b> Bed<'b> {
             service,
             names,
             making: TaskTracker::new(),
+            following: Following::default(),
         }
     }
 
@@ -178,33 +181,10 @@ impl<'b> Bed<'b> {
         }
     }
 
-    /// Keeps every container's log, and returns the last lines of these.
-    pub(super) async fn keep_logs(&self, of: &[ServiceName]) -> Vec<Tail> {
+    /// Waits for what is still being made.
+    pub(super) async fn made(&self) {
         self.making.close();
         self.making.wait().await;
-        let each = self.services().map(|service| async move {
-            let mut tail = engine::Tail::default();
-            let (container, path) = (self.names.container(service), self.log(service));
-            let kept = self
-                .tools
-                .engine
-                .keep_log(&container, &path, false, |line| tail.push(line))
-                .await;
-            // A container that was never made has no log; the folder that cannot be written is told below.
-            if let Err(error @ EngineError::Log { .. }) = kept {
-                self.tools
-                    .events
-                    .warn(crate::pipeline::build::chain(&error));
-            }
-            Tail {
-                service: service.clone(),
-                log: path,
-                lines: tail.lines(),
-            }
-        });
-        let tails = join_all(each).await;
-        let wanted = |tail: &Tail| of.contains(&tail.service) && !tail.lines.is_empty();
-        tails.into_iter().filter(wanted).collect()
     }
 
     /// Removes all that was made. What cannot be removed is told, and left to the reaper.

@@ -141,11 +141,7 @@ impl<'b> Beside<'b> {
     }
 
     async fn one(&self, service: &ServiceName) -> Result<(), Fault> {
-        let work = Work::Linked {
-            test: self.bed.wanted.test.clone(),
-            service: service.clone(),
-        };
-        let running = self.bed.tools.events.start(work);
+        let running = self.bed.tools.events.start(self.work(service));
         let limit = self.bed.test().start_timeout;
         let limit = if self.required.contains(service) {
             limit
@@ -165,6 +161,13 @@ impl<'b> Beside<'b> {
         done.or_else(|fault| self.unless_optional(service, fault))
     }
 
+    fn work(&self, service: &ServiceName) -> Work {
+        Work::Linked {
+            test: self.bed.wanted.test.clone(),
+            service: service.clone(),
+        }
+    }
+
     async fn bring_up(&self, service: &ServiceName, running: &Running) -> Result<(), Fault> {
         for (need, condition) in self.conditions(service) {
             running.phase(format!("waiting for {need} {}", words(condition)));
@@ -175,6 +178,7 @@ impl<'b> Beside<'b> {
         }
         running.phase("starting");
         start(self.bed, service).await?;
+        self.bed.follow(service, self.work(service));
         let reached = &self.reached[service];
         reached.send_modify(|reached| reached.started = true);
         if self.is_asked(service, Condition::Healthy) {

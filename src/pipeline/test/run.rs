@@ -5,6 +5,7 @@ use super::beside::{Beside, Fault, start};
 use super::words::period_words;
 use super::{TestError, TestResult};
 use crate::domain::cluster::Cluster;
+use crate::domain::event::Work;
 use crate::domain::ledger::{TestRecord, Verdict};
 use crate::domain::name::ServiceName;
 use crate::domain::plan::test::Wanted;
@@ -52,8 +53,9 @@ impl TestRun<'_> {
             .filter(|_| red)
             .collect();
         running.phase("keeping logs");
-        let tails = bed.keep_logs(&shown).await;
-        let kept = if self.keep && red {
+        let stay = self.keep && red;
+        let tails = bed.keep_logs(&shown, !stay).await;
+        let kept = if stay {
             bed.services()
                 .map(|service| bed.names.container(service))
                 .collect()
@@ -98,7 +100,9 @@ impl TestRun<'_> {
             beside.start(running).await?;
             running.phase("running");
             start(bed, self.service).await?;
-            self.until_end(bed, &beside, running).await
+            let test = self.wanted.test.clone();
+            bed.follow(self.service, Work::Test { test });
+            self.until_end(bed, &beside).await
         };
         match ended.await {
             Ok(end) => Ok(end),
@@ -146,23 +150,9 @@ impl TestRun<'_> {
         }
     }
 
-    async fn until_end(
-        &self,
-        bed: &Bed<'_>,
-        beside: &Beside<'_>,
-        running: &Running,
-    ) -> Result<End, Fault> {
+    async fn until_end(&self, bed: &Bed<'_>, beside: &Beside<'_>) -> Result<End, Fault> {
         let container = bed.names.container(self.service);
-        let log = bed.log(self.service);
-        let told = self
-            .tools
-            .engine
-            .keep_log(&container, &log, true, |line| running.log(line));
-        let ended = async {
-            // A log that cannot be followed, by an engine with another log driver, is no reason not to run.
-            let (ended, _) = tokio::join!(self.tools.engine.wait_container(&container), told);
-            ended.map_err(bed.failed()).map_err(Fault::from)
-        };
+        let ended = self.tools.engine.wait_container(&container);
         let timeout = bed.test().timeout;
         let code = tokio::select! {
             ended = tokio::time::timeout(timeout, ended) => ended,
@@ -182,7 +172,7 @@ impl TestRun<'_> {
                 culprit: None,
             });
         };
-        let state = code?;
+        let state = code.map_err(bed.failed())?;
         // What died in the test's last moment was not seen yet.
         beside.look().await?;
         let code = state.exit_code;

@@ -1,15 +1,19 @@
 //! Logs of containers, kept in files with the time of each line.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures_util::TryStreamExt;
 
 use super::{Engine, EngineError};
 use crate::domain::line::plain;
+
+/// How many bytes of a line are told; a log without line ends must not fill the memory. The file has all.
+const LONGEST: usize = 16 * 1024;
 
 impl Engine {
     /// Writes a container's log to a file, replacing it: all there is so far or, followed, until the container ends.
@@ -39,32 +43,75 @@ impl Engine {
             .timestamps(true)
             .follow(follow);
         let mut log = self.docker.logs(container, Some(options.build()));
-        let mut open = Vec::new();
+        let mut lines = Lines::default();
         loop {
             let next = log.try_next().await;
             let next = next.map_err(EngineError::request(format!(
                 "read the log of container {container}"
             )))?;
-            let Some(chunk) = next else { break };
-            let bytes = chunk.into_bytes();
-            file.write_all(&bytes).map_err(failed)?;
-            open.extend_from_slice(&bytes);
-            while let Some(end) = open.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = open.drain(..=end).collect();
-                tell(&without_time(&line));
-            }
+            let Some(frame) = next else { break };
+            let kept = lines.take(&frame, &mut tell);
+            file.write_all(&kept).map_err(failed)?;
         }
-        if !open.is_empty() {
-            tell(&without_time(&open));
-        }
+        lines.end(tell);
         Ok(())
     }
 }
 
-/// Cuts the time off that the engine puts before a line.
-fn without_time(line: &[u8]) -> String {
-    let line = String::from_utf8_lossy(line);
-    plain(line.split_once(' ').map_or("", |(_, text)| text))
+/// Which of a container's streams something is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stream {
+    Out,
+    Err,
+}
+
+/// Puts a log's frames together to lines. The engine breaks a long line into frames, each with a time of its own.
+#[derive(Debug, Default)]
+struct Lines {
+    /// The stream whose line in the file has no end yet.
+    unended: Option<Stream>,
+    /// The beginnings of lines that are not told yet.
+    open: BTreeMap<Stream, Vec<u8>>,
+}
+
+impl Lines {
+    /// Takes a frame, tells the lines that it completes, and returns what belongs into the file.
+    fn take(&mut self, frame: &LogOutput, tell: &mut impl FnMut(&str)) -> Vec<u8> {
+        let (stream, frame) = match frame {
+            LogOutput::StdErr { message } => (Stream::Err, message),
+            LogOutput::StdOut { message }
+            | LogOutput::Console { message }
+            | LogOutput::StdIn { message } => (Stream::Out, message),
+        };
+        let time = frame.iter().position(|byte| *byte == b' ');
+        let (time, text) = frame.split_at(time.map_or(frame.len(), |space| space + 1));
+        let mut kept = Vec::with_capacity(frame.len() + 1);
+        if self.unended != Some(stream) {
+            if self.unended.is_some() {
+                kept.push(b'\n');
+            }
+            kept.extend_from_slice(time);
+        }
+        kept.extend_from_slice(text);
+        self.unended = (!kept.ends_with(b"\n")).then_some(stream);
+        let open = self.open.entry(stream).or_default();
+        for piece in text.split_inclusive(|byte| *byte == b'\n') {
+            let room = LONGEST.saturating_sub(open.len());
+            open.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") {
+                tell(&plain(&String::from_utf8_lossy(open)));
+                open.clear();
+            }
+        }
+        kept
+    }
+
+    /// Tells lines that were never ended.
+    fn end(self, mut tell: impl FnMut(&str)) {
+        for open in self.open.into_values().filter(|open| !open.is_empty()) {
+            tell(&plain(&String::from_utf8_lossy(&open)));
+        }
+    }
 }
 
 /// The last lines of something.
@@ -94,9 +141,54 @@ impl Tail {
 mod tests {
     use super::*;
 
+    /// Returns the file and the lines that these frames give.
+    fn kept(frames: &[(Stream, &str)]) -> (String, Vec<String>) {
+        let (mut file, mut told) = (Vec::new(), Vec::new());
+        let mut lines = Lines::default();
+        for (stream, text) in frames {
+            let message = text.as_bytes().to_vec().into();
+            let frame = match stream {
+                Stream::Out => LogOutput::StdOut { message },
+                Stream::Err => LogOutput::StdErr { message },
+            };
+            file.extend(lines.take(&frame, &mut |line: &str| told.push(line.to_owned())));
+        }
+        lines.end(|line| told.push(line.to_owned()));
+        (String::from_utf8(file).unwrap(), told)
+    }
+
     #[test]
     fn a_line_loses_its_time_and_nothing_else() {
-        assert_eq!(without_time(b"2026-01-01T00:00:00.1Z a  b \n"), "a  b ");
-        assert_eq!(without_time(b"2026-01-01T00:00:00.1Z \n"), "");
+        let (file, told) = kept(&[(Stream::Out, "T1 a  b \n"), (Stream::Err, "T2 \n")]);
+        assert_eq!(file, "T1 a  b \nT2 \n");
+        assert_eq!(told, ["a  b ", ""]);
+    }
+
+    #[test]
+    fn a_line_in_several_frames_is_one_line_with_one_time() {
+        let (file, told) = kept(&[(Stream::Out, "T1 long"), (Stream::Out, "T2 er\n")]);
+        assert_eq!(file, "T1 longer\n");
+        assert_eq!(told, ["longer"]);
+    }
+
+    #[test]
+    fn two_streams_are_not_mixed_in_one_line() {
+        let (file, told) = kept(&[
+            (Stream::Out, "T1 half"),
+            (Stream::Err, "T2 error\n"),
+            (Stream::Out, "T3  done\n"),
+            (Stream::Out, "T4 no end"),
+        ]);
+        assert_eq!(file, "T1 half\nT2 error\nT3  done\nT4 no end");
+        assert_eq!(told, ["error", "half done", "no end"]);
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_the_memory() {
+        let piece = format!("T {}", "x".repeat(10_000));
+        let frames: Vec<_> = (0..100).map(|_| (Stream::Out, piece.as_str())).collect();
+        let (file, told) = kept(&frames);
+        assert_eq!(file.len(), 2 + 100 * 10_000);
+        assert_eq!(told[0].len(), LONGEST);
     }
 }
