@@ -44,10 +44,10 @@ pub struct GlobalOptions {
     /// How results and progress are written
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub format: Format,
-    /// Tell only warnings and errors
+    /// Tell only warnings, what failed, and the result
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// Tell what builds, containers and steps say
+    /// Tell every line that builds and containers print, too
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// When to use colour; `auto` honours NO_COLOR

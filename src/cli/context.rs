@@ -160,7 +160,7 @@ impl Context {
         W: Future<Output = Result<T, Failure>>,
     {
         let (events, listener) = Events::channel();
-        let reporter = tokio::spawn(Reporter::new(self.output).run(listener));
+        let reporter = Reporter::new(self.output).start(listener);
         let result = work(events).await;
         if reporter.await.is_err() {
             return Err(Failure::new(Kind::Bug, "the reporter ended early"));

@@ -22,6 +22,7 @@ mod reporter;
 mod rollback;
 mod rollout;
 mod run;
+mod runner;
 mod start;
 mod status;
 mod table;

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use super::args::{Colour, Format, GlobalOptions};
+use super::runner::Runner;
 use crate::pipeline::read::Ask;
 use crate::system::{environment, terminal};
 
@@ -23,6 +24,8 @@ pub struct Output {
     pub one_object: bool,
     /// Whether standard error can show live progress.
     pub live: bool,
+    /// What runs longshore on a push, and reads what it tells.
+    pub runner: Option<Runner>,
 }
 
 impl Output {
@@ -37,14 +40,32 @@ impl Output {
             Colour::Auto => terminal && !set("NO_COLOR") && !dumb,
         };
         let terminal = io::stderr().is_terminal();
+        let runner = Runner::here();
         Self {
             format: options.format,
             quiet: options.quiet,
             verbose: options.verbose,
             colour_out: colour(io::stdout().is_terminal()),
-            colour_err: colour(terminal),
+            // The logs of runners show colour.
+            colour_err: colour(terminal || runner.is_some()),
             one_object: false,
             live: terminal && !dumb && !options.quiet && options.format == Format::Human,
+            runner,
+        }
+    }
+
+    /// Speaks to nobody in particular.
+    #[cfg(test)]
+    pub(super) fn plain() -> Self {
+        Self {
+            format: Format::Human,
+            quiet: false,
+            verbose: 0,
+            colour_out: false,
+            colour_err: false,
+            one_object: false,
+            live: false,
+            runner: None,
         }
     }
 
@@ -92,6 +113,12 @@ impl Output {
     /// Tells a line on standard error. One that cannot be written is lost.
     pub fn tell(&self, line: impl AsRef<str>) {
         let _ = writeln!(io::stderr().lock(), "{}", line.as_ref());
+    }
+
+    /// Writes to the terminal that standard error is, exactly this.
+    pub fn draw(&self, text: &str) {
+        let mut err = io::stderr().lock();
+        let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
     }
 
     /// Asks a question on the terminal. None without a terminal: then `--yes` is needed.

@@ -1,5 +1,7 @@
 //! Tables of text.
 
+use console::measure_text_width;
+
 /// A table with a heading, whose columns are as wide as they need to be.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -37,7 +39,7 @@ impl Table {
             self.rows
                 .iter()
                 .filter_map(|row: &Vec<String>| row.get(column))
-                .map(|cell: &String| cell.chars().count())
+                .map(|cell: &String| measure_text_width(cell))
                 .max()
         };
         let widths: Vec<_> = (0..columns)
@@ -47,12 +49,18 @@ impl Table {
             let cells = row
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| format!("{cell:<width$}"));
+                .map(|(cell, width)| pad(cell, *width));
             let line = cells.collect::<Vec<_>>().join("  ");
             text.push_str(&format!("  {}\n", line.trim_end()));
         }
         text
     }
+}
+
+/// Fills a text with spaces up to so many columns of a terminal. Colours have no width, and wide characters two columns.
+pub(super) fn pad(text: &str, width: usize) -> String {
+    let gap = width.saturating_sub(measure_text_width(text));
+    format!("{text}{:gap$}", "")
 }
 
 #[cfg(test)]
@@ -64,6 +72,13 @@ mod tests {
         let mut table = Table::new("things", &["A", "LONGER", ""]);
         table.row(["é".to_owned(), "x".to_owned(), String::new()]);
         assert_eq!(table.render(), "things\n  A  LONGER\n  é  x\n");
+        let mut wide = Table::new("", &["A", "B"]);
+        wide.row(["日本".to_owned(), "x".to_owned()]);
+        wide.row(["\u{1b}[31mred\u{1b}[0m".to_owned(), "x".to_owned()]);
+        assert_eq!(
+            wide.render(),
+            "  A     B\n  日本  x\n  \u{1b}[31mred\u{1b}[0m   x\n"
+        );
         assert_eq!(Table::new("things", &["A"]).render(), "things\n  none\n");
     }
 }

@@ -41,9 +41,15 @@ pub(super) async fn work<T>(
     // Inside `show`, so that its live lines are cleared away.
     context
         .show(async |events| {
+            let told = async {
+                context.interrupt.first.cancelled().await;
+                events.note("interrupted: removing what was made; a second time ends at once");
+                std::future::pending().await
+            };
             tokio::select! {
                 biased;
-                done = done(events) => done,
+                done = done(events.clone()) => done,
+                never = told => never,
                 () = context.interrupt.second.cancelled() => Err(at_once),
             }
         })

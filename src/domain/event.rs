@@ -185,6 +185,40 @@ pub enum Outcome {
     Cancelled,
 }
 
+impl Work {
+    /// Returns the work that it is a part of, and ends with.
+    #[must_use]
+    pub fn parent(&self) -> Option<Self> {
+        match self {
+            Self::Linked { test, .. } => Some(Self::Test { test: test.clone() }),
+            Self::Reap
+            | Self::Pull { .. }
+            | Self::Build { .. }
+            | Self::Test { .. }
+            | Self::Keep { .. }
+            | Self::LabImage
+            | Self::LabHost { .. }
+            | Self::Host { .. } => None,
+        }
+    }
+
+    /// Returns its name beside that of what it is a part of.
+    #[must_use]
+    pub fn own_name(&self) -> String {
+        match self {
+            Self::Linked { service, .. } => service.to_string(),
+            Self::Reap
+            | Self::Pull { .. }
+            | Self::Build { .. }
+            | Self::Test { .. }
+            | Self::Keep { .. }
+            | Self::LabImage
+            | Self::LabHost { .. }
+            | Self::Host { .. } => self.to_string(),
+        }
+    }
+}
+
 impl Outcome {
     /// An ordinary end with nothing to add.
     pub const DONE: Self = Self::Done { detail: None };

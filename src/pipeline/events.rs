@@ -1,5 +1,7 @@
 //! The voice of a stage.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -7,16 +9,59 @@ use tokio::sync::mpsc;
 use crate::domain::event::{Event, Outcome, Steps, Work};
 use crate::system::clock;
 
+/// How many printed lines may wait for a listener. More are left out: the logs have them.
+const WAITING: usize = 10_000;
+
 /// Where a stage tells what happens. Clones speak to the same listener; without one, nobody hears.
 #[derive(Debug, Clone)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    lines: Arc<Lines>,
+}
+
+/// Hears what is told.
+#[derive(Debug)]
+pub struct Listener {
+    receiver: mpsc::UnboundedReceiver<Event>,
+    lines: Arc<Lines>,
+}
+
+/// Printed lines between the two.
+#[derive(Debug, Default)]
+struct Lines {
+    waiting: AtomicUsize,
+    left_out: AtomicUsize,
+}
+
+impl Listener {
+    /// Returns the next event, or none once every voice is gone.
+    pub async fn next(&mut self) -> Option<Event> {
+        let left_out = self.lines.left_out.swap(0, Ordering::Relaxed);
+        if left_out > 0 {
+            let message = format!(
+                "{left_out} lines came faster than they could be shown, and are in the logs alone"
+            );
+            return Some(Event::Note { message });
+        }
+        let event = self.receiver.recv().await;
+        if let Some(Event::Log { .. }) = event {
+            self.lines.waiting.fetch_sub(1, Ordering::Relaxed);
+        }
+        event
+    }
+}
 
 impl Events {
     /// Opens a voice and what listens to it. The listener's stream ends when every clone is dropped.
     #[must_use]
-    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+    pub fn channel() -> (Self, Listener) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        let lines = Arc::new(Lines::default());
+        let listener = Listener {
+            receiver,
+            lines: Arc::clone(&lines),
+        };
+        (Self { sender, lines }, listener)
     }
 
     /// Makes a voice that nobody hears.
@@ -25,9 +70,19 @@ impl Events {
         Self::channel().0
     }
 
-    /// Tells an event. A listener that went away is no error: the work goes on.
+    /// Tells an event. A listener that went away is no error: the work goes on. Of printed lines, which are as many as
+    /// a container likes, only so many wait for a slow listener.
     pub fn tell(&self, event: Event) {
-        let _ = self.0.send(event);
+        let line = matches!(event, Event::Log { .. });
+        if line && self.lines.waiting.load(Ordering::Relaxed) >= WAITING {
+            self.lines.left_out.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        // Counted before it can be heard, so that the count never falls below none.
+        if line {
+            self.lines.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        let _ = self.sender.send(event);
     }
 
     /// Tells a warning.
@@ -119,5 +174,32 @@ impl Drop for Running {
         if !self.ended {
             self.tell_end(Outcome::Cancelled);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn lines_that_nobody_reads_do_not_pile_up() {
+        let (events, mut listener) = Events::channel();
+        let running = events.start(Work::Reap);
+        for number in 0..WAITING + 7 {
+            running.log(number.to_string());
+        }
+        running.end(Outcome::DONE);
+        drop(events);
+        let mut heard = Vec::new();
+        while let Some(event) = listener.next().await {
+            heard.push(event);
+        }
+        let Event::Note { message } = &heard[0] else {
+            panic!("{:?}", heard[0]);
+        };
+        assert!(message.starts_with("7 lines "), "{message}");
+        // The beginning, the lines that fit, and the end, which is never left out.
+        assert_eq!(heard.len(), 1 + 1 + WAITING + 1);
+        assert!(matches!(heard.last(), Some(Event::Ended { .. })));
     }
 }

@@ -13,5 +13,5 @@ pub mod test;
 mod tools;
 pub mod units;
 
-pub use events::{Events, Running};
+pub use events::{Events, Listener, Running};
 pub use tools::Tools;

@@ -4,7 +4,16 @@ use std::io;
 use std::os::fd::AsFd;
 
 use rustix::io::Errno;
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+
+/// Returns the columns and rows of the terminal that standard error is; one that does not say has 80 and 24.
+#[must_use]
+pub fn size() -> (usize, usize) {
+    match tcgetwinsize(io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        Ok(_) | Err(_) => (80, 24),
+    }
+}
 
 /// Keeps the terminal from showing `^C` where it would disturb what is drawn, until dropped.
 #[derive(Debug)]

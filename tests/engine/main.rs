@@ -14,4 +14,5 @@ mod cleaning;
 mod isolation;
 mod matrix;
 mod stack;
+mod terminal;
 mod testing;

@@ -66,6 +66,8 @@ impl Stack {
             .arg(self.folder.path())
             .args(arguments)
             .env("LONGSHORE_LEDGER", self.path("state/ledger.db"))
+            .env_remove("GITHUB_ACTIONS")
+            .env_remove("GITLAB_CI")
             .stdin(Stdio::null());
         command
     }

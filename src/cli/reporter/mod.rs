@@ -1,14 +1,27 @@
-//! Shows events: a live tree on a terminal, plain lines elsewhere, JSON for programs.
+//! Shows events: a live tree on a terminal, groups in the log of a runner, plain lines elsewhere, JSON for programs.
 
+mod board;
+mod canvas;
+mod grouped;
 mod json;
+mod lines;
 mod live;
 mod plain;
+mod tree;
 mod words;
 
-use tokio::sync::mpsc::UnboundedReceiver;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
 
 use super::output::Output;
 use crate::domain::event::Event;
+use crate::pipeline::Listener;
+
+/// How often what is drawn moves on.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Shows the events of one piece of long work.
 #[derive(Debug)]
@@ -23,23 +36,40 @@ impl Reporter {
         Self { output }
     }
 
-    /// Shows events until every voice is gone.
-    pub async fn run(self, mut events: UnboundedReceiver<Event>) {
-        let mut show: Box<dyn Show> = if self.output.json() {
-            Box::new(json::Json::new(self.output))
-        } else if self.output.live {
-            Box::new(live::Live::new(self.output))
+    /// Shows events until every voice is gone, on a thread of its own: a terminal that is halted, or a reader that is
+    /// slow, holds up nothing but what is shown.
+    pub fn start(self, mut events: Listener) -> JoinHandle<()> {
+        let runtime = Handle::current();
+        spawn_blocking(move || {
+            let mut show = self.show();
+            loop {
+                match runtime.block_on(async { timeout(TICK, events.next()).await }) {
+                    Ok(Some(event)) => show.event(&event),
+                    Ok(None) => break,
+                    Err(_) => show.tick(),
+                }
+            }
+            show.close();
+        })
+    }
+
+    fn show(&self) -> Box<dyn Show> {
+        let output = self.output;
+        if output.json() {
+            Box::new(json::Json::new(output))
+        } else if output.live {
+            Box::new(live::Live::new(output))
+        } else if let Some(runner) = output.runner {
+            Box::new(grouped::Grouped::new(output, runner))
         } else {
-            Box::new(plain::Plain::new(self.output))
-        };
-        while let Some(event) = events.recv().await {
-            show.event(&event);
+            Box::new(plain::Plain::new(output))
         }
-        show.close();
     }
 }
 
 trait Show: Send {
     fn event(&mut self, event: &Event);
+    /// A moment passed without an event.
+    fn tick(&mut self) {}
     fn close(&mut self) {}
 }

@@ -104,7 +104,13 @@ impl Explain for BuildError {
             } => vec![format!(
                 "the Dockerfile's `# syntax=` line makes the engine fetch {frontend}; without its registry, remove that line"
             )],
-            Self::Build { syntax: None, .. } => Vec::new(),
+            Self::Build {
+                syntax: None,
+                service,
+                ..
+            } => vec![format!(
+                "`longshore build {service} -v` shows all that the build prints"
+            )],
             Self::External { image, source, .. } => {
                 let mut hints = source.hints();
                 hints.push(format!(
