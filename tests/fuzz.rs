@@ -97,6 +97,11 @@ fn cion_files_changed_at_random() {
 }
 
 #[test]
+fn reports_changed_at_random() {
+    changed("results");
+}
+
+#[test]
 fn baleen_files_changed_at_random() {
     changed("baleen");
 }

@@ -1,5 +1,7 @@
 //! `longshore history`
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use serde_json::json;
 
@@ -9,7 +11,8 @@ use super::table::Table;
 use crate::domain::ledger::{
     BuildRecord, DeploymentRecord, Release, RolloutOutcome, TestRecord, Timestamp,
 };
-use crate::domain::name::EnvironmentName;
+use crate::domain::name::{Digest, EnvironmentName, TestName};
+use crate::domain::results::{Cases, Coverage};
 use crate::pipeline::rollout::known;
 use crate::system::clock;
 use crate::system::store::Recorded;
@@ -28,6 +31,8 @@ pub struct Arguments {
 struct History {
     builds: Vec<BuildRecord>,
     tests: Vec<TestRecord>,
+    /// The fingerprints on which a test was green as well as red.
+    flaky: BTreeSet<(TestName, Digest)>,
     releases: Vec<Recorded<Release>>,
     deployments: Vec<DeploymentRecord>,
 }
@@ -53,6 +58,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
         } else {
             Vec::new()
         },
+        flaky: ledger.both_verdicts().await?,
         releases: if everything {
             ledger.releases(last).await?
         } else {
@@ -78,9 +84,18 @@ fn as_json(history: &History) -> serde_json::Value {
     let History {
         builds,
         tests,
+        flaky,
         releases,
         deployments,
     } = history;
+    let tests: Vec<_> = tests
+        .iter()
+        .map(|record| {
+            let mut test = json!(record);
+            test["flaky"] = json!(is_flaky(record, flaky));
+            test
+        })
+        .collect();
     let releases: Vec<_> = releases
         .iter()
         .map(|Recorded { at, record }| {
@@ -95,6 +110,7 @@ fn as_text(history: &History, everything: bool) -> String {
     let History {
         builds,
         tests,
+        flaky,
         releases,
         deployments,
     } = history;
@@ -118,20 +134,37 @@ fn as_text(history: &History, everything: bool) -> String {
             ]);
         }
         text.push_str(&table.render());
-        let mut table = Table::new("tests", &["TEST", "VERDICT", "COMMIT", "BY", "WHEN", ""]);
-        for TestRecord {
-            test,
-            verdict,
-            provenance,
-            at,
-            reason,
-            ..
-        } in tests
-        {
-            let reason = reason.clone().unwrap_or_default();
+        let columns = [
+            "TEST", "VERDICT", "CASES", "COVERAGE", "COMMIT", "BY", "WHEN", "",
+        ];
+        let mut table = Table::new("tests", &columns);
+        for record in tests {
+            let TestRecord {
+                test,
+                verdict,
+                provenance,
+                at,
+                reason,
+                results,
+                earlier,
+                ..
+            } = record;
+            let retried = match earlier.len() {
+                0 => None,
+                before => Some(format!("attempt {}", before + 1)),
+            };
+            let flaky = is_flaky(record, flaky);
+            let notes: Vec<_> = retried.into_iter().chain(reason.clone()).collect();
+            let reason = notes.join(": ");
             table.row([
                 test.to_string(),
-                verdict.to_string(),
+                format!("{verdict}{}", if flaky { ", flaky" } else { "" }),
+                passed(results.cases.as_ref()),
+                results
+                    .coverage
+                    .as_ref()
+                    .map(Coverage::to_string)
+                    .unwrap_or_default(),
                 commit(&provenance.commit, provenance.dirty),
                 provenance.actor.clone(),
                 when(*at),
@@ -183,6 +216,17 @@ fn as_text(history: &History, everything: bool) -> String {
     }
     text.push_str(&table.render());
     text
+}
+
+/// Tells whether a test passed when it was tried again, or was green as well as red on one fingerprint.
+fn is_flaky(record: &TestRecord, both: &BTreeSet<(TestName, Digest)>) -> bool {
+    record.passed_on_retry() || both.contains(&(record.test.clone(), record.fingerprint))
+}
+
+fn passed(cases: Option<&Cases>) -> String {
+    cases.map_or_else(String::new, |cases| {
+        format!("{}/{}", cases.passed, cases.total())
+    })
 }
 
 fn outcome_words(outcome: Option<&RolloutOutcome>) -> (String, String) {

@@ -1,6 +1,6 @@
 //! `longshore status`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use serde_json::json;
@@ -10,8 +10,8 @@ use super::failure::Failure;
 use super::table::Table;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::inventory::{Health, Inventory, UnitState};
-use crate::domain::ledger::DeploymentRecord;
-use crate::domain::name::{EnvironmentName, HostName, ReleaseId};
+use crate::domain::ledger::{DeploymentRecord, Release};
+use crate::domain::name::{EnvironmentName, HostName, ReleaseId, ServiceName};
 use crate::domain::plan::status::{Standing, standing};
 use crate::domain::unit::Kind as UnitKind;
 use crate::pipeline::project::Project;
@@ -28,6 +28,8 @@ pub struct Arguments {
 struct Shown {
     environment: EnvironmentName,
     release: Option<ReleaseId>,
+    /// The services of that release whose image no test held.
+    untested: BTreeSet<ServiceName>,
     hosts: BTreeMap<HostName, (Standing, Option<Inventory>)>,
     hints: Vec<String>,
 }
@@ -79,8 +81,14 @@ async fn ask(project: &Project, environment: EnvironmentName) -> Result<Shown, F
     for (host, reason) in fleet.unreachable {
         hosts.insert(host, (Standing::Unreachable { reason }, None));
     }
+    let release = match last {
+        Some(record) => project.ledger.release(&record.release).await?,
+        None => None,
+    };
+    let untested = release.iter().flat_map(Release::untested).cloned();
     Ok(Shown {
         environment,
+        untested: untested.collect(),
         release: last.map(|record| record.release.clone()),
         hosts,
         hints: failures.values().flat_map(Explain::hints).collect(),
@@ -119,7 +127,7 @@ fn as_json(shown: &Shown) -> serde_json::Value {
         (name.to_string(), object)
     };
     let hosts: serde_json::Map<_, _> = shown.hosts.iter().map(host).collect();
-    json!({ "environment": shown.environment, "release": shown.release, "hosts": hosts })
+    json!({ "environment": shown.environment, "release": shown.release, "untested": shown.untested, "hosts": hosts })
 }
 
 fn as_text(shown: &Shown) -> String {
@@ -128,6 +136,10 @@ fn as_text(shown: &Shown) -> String {
         |id| format!("release {id}"),
     );
     let mut text = format!("{}: {release}\n", shown.environment);
+    if !shown.untested.is_empty() {
+        let names: Vec<_> = shown.untested.iter().map(ServiceName::as_str).collect();
+        text.push_str(&format!("untested: {}\n", names.join(", ")));
+    }
     for (host, (standing, inventory)) in &shown.hosts {
         text.push_str(&format!("\n{host}  {}\n", word(standing)));
         match standing {

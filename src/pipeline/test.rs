@@ -6,9 +6,12 @@ mod beside;
 mod cells;
 mod error;
 mod follow;
+mod keep;
+mod merged;
 mod report;
 mod run;
 mod spec;
+mod summary;
 mod words;
 
 pub use error::TestError;
@@ -182,18 +185,18 @@ async fn one(
     match &step.decision {
         Decision::Keep(record) => {
             let fingerprint = record.fingerprint.short();
-            running.end(Outcome::Unchanged {
-                reason: format!(
-                    "fingerprint {fingerprint} is green, log {}",
-                    record.log.display()
-                ),
-            });
-            Ok(TestResult {
+            let result = TestResult {
                 record: (**record).clone(),
                 unchanged: true,
                 tails: Vec::new(),
                 kept: Vec::new(),
-            })
+            };
+            let details = result.details();
+            let log = record.log.display();
+            running.end(Outcome::Unchanged {
+                reason: format!("fingerprint {fingerprint} is green, {details}, log {log}"),
+            });
+            Ok(result)
         }
         Decision::Run(reason) => {
             running.phase(format!("running: {reason}"));
@@ -207,8 +210,11 @@ async fn one(
             };
             let result = run.carry_out(&running).await;
             match &result {
-                Ok(TestResult { record, .. }) => match &record.reason {
-                    None => running.end(Outcome::done("green")),
+                Ok(result) => match &result.record.reason {
+                    None => running.end(Outcome::done(match result.details().as_str() {
+                        "" => "green".to_owned(),
+                        details => format!("green, {details}"),
+                    })),
                     Some(reason) => running.end(Outcome::Failed {
                         reason: reason.clone(),
                     }),

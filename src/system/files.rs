@@ -59,6 +59,51 @@ pub fn read(path: &Path) -> Result<String, ReadError> {
     })
 }
 
+/// Reads a file, whatever is in it.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
+    fs::read(path).map_err(|source| ReadError {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// Returns the files below a folder whose names end so, in the order of their paths; of a file, that one. Links are not
+/// followed.
+///
+/// # Errors
+///
+/// If a folder cannot be read.
+pub fn find(path: &Path, extension: &str) -> Result<Vec<PathBuf>, ReadError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| ReadError { path, source }
+    };
+    let kind = fs::symlink_metadata(path).map_err(failed(path))?;
+    if !kind.is_dir() {
+        return Ok(Vec::from_iter(kind.is_file().then(|| path.to_owned())));
+    }
+    let mut folders = vec![path.to_owned()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(failed(&folder))? {
+            let entry = entry.map_err(failed(&folder))?;
+            let kind = entry.file_type().map_err(failed(&folder))?;
+            let path = entry.path();
+            if kind.is_dir() {
+                folders.push(path);
+            } else if kind.is_file() && path.extension().is_some_and(|own| own == extension) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Writes a file, replacing it.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use longshore::domain::definition::{
     for_programs,
 };
 use longshore::domain::failure::Explain;
+use longshore::domain::results::{Cases, coverage, junit};
 use serde_json::Value;
 
 /// What lies beside the file that is fuzzed, for it to name.
@@ -40,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("decking", decking),
     ("cion", cion),
     ("baleen", baleen),
+    ("results", results),
 ];
 
 /// A Compose file.
@@ -119,6 +121,22 @@ pub fn cion(bytes: &[u8]) {
 /// A file of Baleen.
 pub fn baleen(bytes: &[u8]) {
     definition("baleen.yml", bytes);
+}
+
+/// A report of a test, taken for each of the kinds.
+///
+/// What is counted is what was read, and a share is one.
+pub fn results(bytes: &[u8]) {
+    let junit::Report { cases, .. } = junit::read(bytes);
+    assert!(cases.len() <= junit::MOST);
+    let counted = Cases::of(&cases);
+    assert_eq!(counted.total(), cases.len() as u64);
+    assert!(counted.failures.len() <= Cases::REMEMBERED);
+    if let Ok(share) = coverage::read(bytes) {
+        let json = serde_json::to_value(share).expect("a share is a number");
+        assert!((0.0..=100.0).contains(&json.as_f64().expect("a number")));
+        assert_eq!(share.change_since(share), "±0 %");
+    }
 }
 
 /// A definition in the format that a file of this name has.

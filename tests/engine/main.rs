@@ -13,6 +13,7 @@ mod building;
 mod cleaning;
 mod isolation;
 mod matrix;
+mod results;
 mod stack;
 mod terminal;
 mod testing;

@@ -1,11 +1,13 @@
-//! Whether an environment takes a release at all: what its `require_tests` and `from` ask of it.
+//! Whether an environment takes a release at all: that its tests are still green, and what the environment's
+//! `require_tests` and `from` ask of it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::domain::cluster::Environment;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::ledger::{DeploymentRecord, Release};
-use crate::domain::name::{EnvironmentName, ReleaseId, ServiceName};
+use crate::domain::name::{Digest, EnvironmentName, ReleaseId, ServiceName, TestName};
 
 /// Why an environment does not take a release.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +24,8 @@ pub struct NotPermitted {
 /// What a release lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
+    /// These tests vouched for it, and are red since, under the same fingerprint.
+    Revoked(BTreeSet<TestName>),
     /// No test vouches for these services' images.
     Untested(Vec<ServiceName>),
     /// Its tree had changes that no commit holds.
@@ -33,6 +37,14 @@ pub enum Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Revoked(tests) => {
+                let names: Vec<_> = tests.iter().map(TestName::as_str).collect();
+                write!(
+                    f,
+                    "red since it was made, on the same images: {}",
+                    names.join(", ")
+                )
+            }
             Self::Untested(services) => {
                 let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
                 write!(f, "no test holds {}", names.join(", "))
@@ -50,6 +62,7 @@ impl Explain for NotPermitted {
 
     fn hints(&self) -> Vec<String> {
         vec![match &self.why {
+            Why::Revoked(_) => "mend it and make another release, or run the test again on the tree of this one: `longshore test --force`".to_owned(),
             Why::Untested(_) => {
                 "add a test that depends on them, then run `longshore run`".to_owned()
             }
@@ -64,17 +77,42 @@ impl Explain for NotPermitted {
     }
 }
 
+/// All that decides whether an environment takes a release.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The release.
+    pub release: &'a Release,
+    /// The environment's name.
+    pub name: &'a EnvironmentName,
+    /// The environment.
+    pub environment: &'a Environment,
+    /// What it and the environment that it takes releases from ran.
+    pub records: &'a [DeploymentRecord],
+    /// The vouchers whose latest verdict is red.
+    pub revoked: &'a BTreeSet<TestName>,
+}
+
+/// Returns the vouchers of a release, each once.
+#[must_use]
+pub fn vouchers(release: &Release) -> BTreeSet<(&TestName, &Digest)> {
+    let all = release.vouchers.values().flatten();
+    all.map(|voucher| (&voucher.test, &voucher.fingerprint))
+        .collect()
+}
+
 /// Tells whether an environment takes a release. What it ran healthily before may always return.
 ///
 /// # Errors
 ///
 /// What the release lacks.
-pub fn permit(
-    release: &Release,
-    name: &EnvironmentName,
-    environment: &Environment,
-    records: &[DeploymentRecord],
-) -> Result<(), NotPermitted> {
+pub fn permit(asked: Asked<'_>) -> Result<(), NotPermitted> {
+    let Asked {
+        release,
+        name,
+        environment,
+        records,
+        revoked,
+    } = asked;
     let healthy_in = |place: &EnvironmentName| {
         records.iter().any(|record| {
             record.environment == *place && record.release == release.id && record.healthy()
@@ -89,6 +127,9 @@ pub fn permit(
     };
     if healthy_in(name) {
         return Ok(());
+    }
+    if !revoked.is_empty() {
+        return refuse(Why::Revoked(revoked.clone()));
     }
     if environment.require_tests {
         let placed = |service: &&ServiceName| environment.services.contains_key(*service);
@@ -117,7 +158,6 @@ mod tests {
 
     use super::*;
     use crate::domain::ledger::{RolloutOutcome, Timestamp, Voucher};
-    use crate::domain::name::Digest;
     use crate::domain::sample::{self, service};
 
     fn record(release: &Release, place: &str, outcome: Option<RolloutOutcome>) -> DeploymentRecord {
@@ -134,8 +174,38 @@ mod tests {
 
     fn why(release: &mut Release, records: &[DeploymentRecord]) -> Option<Why> {
         let environment = sample::environment(release).clone();
-        let refused = permit(release, &sample::staging(), &environment, records);
+        why_of(release, &environment, records, &BTreeSet::new())
+    }
+
+    fn why_of(
+        release: &Release,
+        environment: &Environment,
+        records: &[DeploymentRecord],
+        revoked: &BTreeSet<TestName>,
+    ) -> Option<Why> {
+        let name = &sample::staging();
+        let refused = permit(Asked {
+            release,
+            name,
+            environment,
+            records,
+            revoked,
+        });
         refused.err().map(|error| error.why)
+    }
+
+    #[test]
+    fn red_after_green_keeps_a_release_from_where_it_has_not_been() {
+        let mut release = sample::release(&[("a", service())], &["one"]);
+        let environment = sample::environment(&mut release).clone();
+        let red = BTreeSet::from(["t".parse().unwrap()]);
+        let revoked = Some(Why::Revoked(red.clone()));
+        assert_eq!(why_of(&release, &environment, &[], &red), revoked);
+        let healthy = |place| record(&release, place, Some(RolloutOutcome::Healthy));
+        let elsewhere = [healthy("lab")];
+        assert_eq!(why_of(&release, &environment, &elsewhere, &red), revoked);
+        let here = [healthy(sample::staging().as_str())];
+        assert_eq!(why_of(&release, &environment, &here, &red), None);
     }
 
     #[test]

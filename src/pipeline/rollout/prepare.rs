@@ -1,6 +1,6 @@
 //! From a release, or a deployment that hosts kept, to a plan that can be carried out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
@@ -11,9 +11,9 @@ use super::error::RolloutError;
 use super::job::Job;
 use super::survey::{Survey, survey};
 use crate::domain::cluster::{Cluster, Environment, Host};
-use crate::domain::ledger::{DeploymentRecord, Provenance, Release};
-use crate::domain::name::{DeploymentId, EnvironmentName, HostName, ReleaseId};
-use crate::domain::plan::permit::permit;
+use crate::domain::ledger::{DeploymentRecord, Provenance, Release, Verdict};
+use crate::domain::name::{DeploymentId, EnvironmentName, HostName, ReleaseId, TestName};
+use crate::domain::plan::permit::{Asked, permit, vouchers};
 use crate::domain::plan::placement::{Placed, placement};
 use crate::domain::plan::reducer::Outcome;
 use crate::domain::plan::rollout::{self, BackInput, Plan, PlanInput};
@@ -65,7 +65,13 @@ pub async fn prepare(
     {
         records.extend(project.ledger.deployments(Some(place), RECORDS).await?);
     }
-    permit(release, &target.environment, environment, &records)?;
+    permit(Asked {
+        release,
+        name: &target.environment,
+        environment,
+        records: &records,
+        revoked: &revoked(project, release).await?,
+    })?;
     let hosts = chosen(environment, target)?;
     let scope = scope(&release.cluster, target);
     let placed = placement(&target.environment, environment)?;
@@ -95,6 +101,18 @@ pub async fn prepare(
         back: false,
         job,
     })
+}
+
+/// Finds the tests that vouched for a release and have been red since, under the same fingerprint.
+async fn revoked(project: &Project, release: &Release) -> Result<BTreeSet<TestName>, RolloutError> {
+    let mut revoked = BTreeSet::new();
+    for (test, fingerprint) in vouchers(release) {
+        let latest = project.ledger.test(test, fingerprint).await?;
+        if latest.is_some_and(|record| record.verdict == Verdict::Red) {
+            revoked.insert(test.clone());
+        }
+    }
+    Ok(revoked)
 }
 
 /// Surveys the hosts and plans the way back, for each to the healthy deployment before its current one, or to the one

@@ -27,6 +27,8 @@ pub(super) struct Bed<'b> {
     pub(super) wanted: &'b Wanted,
     /// The service of the test's own container.
     pub(super) service: &'b ServiceName,
+    /// How often the test is tried, this time included.
+    attempt: usize,
     pub(super) names: Names,
     /// Requests that make something. They are never given up half-way, so that removal finds all that was made.
     making: TaskTracker,
@@ -34,7 +36,7 @@ pub(super) struct Bed<'b> {
 }
 
 impl<'b> Bed<'b> {
-    pub(super) fn new(run: &TestRun<'b>) -> Self {
+    pub(super) fn new(run: &TestRun<'b>, attempt: usize) -> Self {
         let TestRun {
             tools,
             cluster,
@@ -54,6 +56,7 @@ impl<'b> Bed<'b> {
             cluster,
             wanted,
             service,
+            attempt,
             names,
             making: TaskTracker::new(),
             following: Following::default(),
@@ -69,11 +72,18 @@ impl<'b> Bed<'b> {
         self.wanted.beside.iter().chain([self.service])
     }
 
-    pub(super) fn log(&self, service: &ServiceName) -> PathBuf {
+    /// Returns where all is kept that comes of this attempt.
+    pub(super) fn folder(&self) -> PathBuf {
         let folder = self.tools.logs.join(self.tools.run.id.as_str());
-        folder
-            .join(self.wanted.test.file())
-            .join(format!("{}.log", service.file()))
+        let folder = folder.join(self.wanted.test.file());
+        match self.attempt {
+            1 => folder,
+            attempt => folder.join(format!("attempt-{attempt}")),
+        }
+    }
+
+    pub(super) fn log(&self, service: &ServiceName) -> PathBuf {
+        self.folder().join(format!("{}.log", service.file()))
     }
 
     /// Makes the network and the volumes, empty.

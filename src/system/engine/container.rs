@@ -1,6 +1,7 @@
 //! Containers: made, started, looked at, killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use bollard::body_try_stream;
 use bollard::errors::Error;
@@ -10,7 +11,8 @@ use bollard::models::{
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, KillContainerOptions,
-    StartContainerOptions, UploadToContainerOptionsBuilder, WaitContainerOptions,
+    StartContainerOptions, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    WaitContainerOptions,
 };
 use futures_util::TryStreamExt;
 
@@ -224,6 +226,24 @@ impl Engine {
             }
         }
         self.container(name).await
+    }
+
+    /// Asks a container to end by its stop signal, and kills it once `grace` has passed. One that does not run is no
+    /// error.
+    ///
+    /// # Errors
+    ///
+    /// If the engine cannot be asked.
+    pub async fn stop_container(&self, name: &str, grace: Duration) -> Result<(), EngineError> {
+        let seconds = grace.as_millis().div_ceil(1000);
+        let options = StopContainerOptionsBuilder::new()
+            .t(i32::try_from(seconds).unwrap_or(i32::MAX))
+            .build();
+        let stopped = self.docker.stop_container(name, Some(options)).await;
+        match stopped.map_err(EngineError::request(format!("stop container {name}"))) {
+            Err(error) if !error.refused() => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Kills a container at once. One that does not run is no error.

@@ -81,6 +81,15 @@ pub enum EngineError {
         /// Why not.
         why: String,
     },
+    /// What comes out of a container cannot be kept.
+    #[error("failed to unpack {}", path.display())]
+    Unpack {
+        /// Where it was to be.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A log cannot be kept.
     #[error("failed to write the log {}", path.display())]
     Log {
@@ -123,6 +132,7 @@ impl EngineError {
             | Self::Pull { .. }
             | Self::Build { .. }
             | Self::Identity { .. }
+            | Self::Unpack { .. }
             | Self::Log { .. } => false,
         }
     }
@@ -158,6 +168,7 @@ impl Explain for EngineError {
             | Self::Pull { .. }
             | Self::Build { .. }
             | Self::Identity { .. }
+            | Self::Unpack { .. }
             | Self::Log { .. } => Kind::Failed,
         }
     }
@@ -178,7 +189,9 @@ impl Explain for EngineError {
             Self::Pull { .. } => &[
                 "check the name for a typo, and that its registry can be reached: `docker pull` of it says the same",
             ],
-            Self::Log { .. } => &["check that the disk has room and that you may write there"],
+            Self::Log { .. } | Self::Unpack { .. } => {
+                &["check that the disk has room and that you may write there"]
+            }
             Self::Request { .. } | Self::Build { .. } | Self::Identity { .. } => &[],
         };
         hints.iter().map(ToString::to_string).collect()

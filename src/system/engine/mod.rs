@@ -3,6 +3,7 @@
 //! All that is made here carries the labels of the run that made it, so that [`Engine::leftovers`] finds what a killed
 //! run left, and nothing else.
 
+mod archive;
 mod build;
 mod connect;
 mod container;
@@ -17,6 +18,7 @@ mod owner;
 mod presence;
 mod progress;
 
+pub use archive::{Allowance, CopiedOut};
 pub use build::BuildSpec;
 pub use container::{ContainerSpec, ContainerState, Endpoint, Health, Mounted, MountedFrom};
 pub use error::EngineError;

@@ -1,5 +1,6 @@
 //! The ledger in one SQLite file.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -134,6 +135,37 @@ impl Ledger {
             "SELECT record FROM test WHERE cluster = $1 AND test = $2 ORDER BY id DESC LIMIT 1";
         let query = sqlx::query_scalar(query).bind(self.cluster);
         self.one(query.bind(test.as_str())).await
+    }
+
+    /// Returns the latest green verdict of a test, whatever its fingerprint.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub async fn last_green(&self, test: &TestName) -> Result<Option<TestRecord>, StoreError> {
+        let query = "SELECT record FROM test WHERE cluster = $1 AND test = $2 AND verdict = 'green' ORDER BY id DESC LIMIT 1";
+        let query = sqlx::query_scalar(query).bind(self.cluster);
+        self.one(query.bind(test.as_str())).await
+    }
+
+    /// Returns the fingerprints on which a test was green as well as red.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub async fn both_verdicts(&self) -> Result<BTreeSet<(TestName, Digest)>, StoreError> {
+        let query = "SELECT test, fingerprint FROM test WHERE cluster = $1 \
+             GROUP BY test, fingerprint HAVING COUNT(DISTINCT verdict) > 1";
+        let rows: Vec<(String, String)> = sqlx::query_as(query)
+            .bind(self.cluster)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(|source| self.failed(source))?;
+        // Both were written from values of these types.
+        let read = |(test, fingerprint): (String, String)| {
+            Some((test.parse().ok()?, fingerprint.parse().ok()?))
+        };
+        Ok(rows.into_iter().filter_map(read).collect())
     }
 
     /// Appends a build.
@@ -460,6 +492,40 @@ mod tests {
         );
         let other = Ledger::open(&path, &key("b")).await.unwrap();
         assert_eq!(other.test(&test, &Digest::of("f")).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_last_green_verdict_and_both_on_one_fingerprint_are_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let ledger = Ledger::open(&path, &key("a")).await.unwrap();
+        let test = "api".parse().unwrap();
+        assert_eq!(ledger.last_green(&test).await.unwrap(), None);
+        let green = verdict(Verdict::Green, 1);
+        ledger.append_test(&green).await.unwrap();
+        assert_eq!(ledger.both_verdicts().await.unwrap(), [].into());
+        ledger.append_test(&verdict(Verdict::Red, 2)).await.unwrap();
+        let both = [("api".parse().unwrap(), Digest::of("f"))].into();
+        assert_eq!(ledger.both_verdicts().await.unwrap(), both);
+        assert_eq!(ledger.last_green(&test).await.unwrap(), Some(green));
+    }
+
+    #[tokio::test]
+    async fn a_record_from_before_results_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db"), &key("a"))
+            .await
+            .unwrap();
+        let mut old = serde_json::to_value(verdict(Verdict::Green, 1)).unwrap();
+        let fields = old.as_object_mut().unwrap();
+        fields.remove("results").unwrap();
+        fields.remove("earlier").unwrap();
+        let query = "INSERT INTO test (cluster, test, fingerprint, at, record) VALUES (1, 'api', 'f', 1, $1)";
+        let query = sqlx::query(query).bind(old.to_string());
+        query.execute(&ledger.pool).await.unwrap();
+        let test = "api".parse().unwrap();
+        let read = ledger.last_green(&test).await.unwrap();
+        assert_eq!(read, Some(verdict(Verdict::Green, 1)));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@
 //! out leaves this list, and is resolved where it belongs.
 
 use super::Resolver;
-use crate::domain::definition::settings::{EnvironmentEntry, Settings, TestEntry};
+use crate::domain::definition::settings::{EnvironmentEntry, Settings};
 use crate::domain::definition::{At, Problem, Record};
 
 impl Resolver<'_> {
@@ -14,13 +14,6 @@ impl Resolver<'_> {
             return;
         };
         self.ahead_of(settings);
-        for test in settings
-            .tests
-            .iter()
-            .flat_map(|tests| tests.value.0.values())
-        {
-            self.ahead_of(&test.value);
-        }
         let environments = settings.environments.iter();
         for environment in environments.flat_map(|all| all.value.0.values()) {
             self.ahead_of(&environment.value);
@@ -66,11 +59,6 @@ fn chosen<'a>(written: Keys<'a>, keys: &[&str]) -> Keys<'a> {
 impl Ahead for Settings {
     const REFUSED: &[&str] = &["release", "registry", "engines"];
     const WARNED: &[&str] = &["notify"];
-}
-
-impl Ahead for TestEntry {
-    const REFUSED: &[&str] = &[];
-    const WARNED: &[&str] = &["retries", "reports", "artifacts"];
 }
 
 impl Ahead for EnvironmentEntry {

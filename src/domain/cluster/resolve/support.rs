@@ -177,7 +177,7 @@ pub const SUPPORT: &[Judged] = &[
     judged("services.*.security_opt", Honoured, Honoured),
     judged("services.*.shm_size", Honoured, Honoured),
     judged("services.*.stdin_open", Honoured, Honoured),
-    judged("services.*.stop_grace_period", Quiet("containers of a test are killed"), Honoured),
+    judged("services.*.stop_grace_period", Honoured, Honoured),
     judged("services.*.stop_signal", Honoured, Honoured),
     judged("services.*.storage_opt", Honoured, Honoured),
     judged("services.*.sysctls", Honoured, Honoured),

@@ -1,11 +1,14 @@
 //! Baleen: images to build, and a test written as a Compose file of the old form inside the file.
 
+mod artifacts;
+
 use super::super::place::{At, Place};
 use super::super::problem::Problem;
 use super::super::reader::Reader;
 use super::super::yaml::{self, Entry, Node, Value};
 use super::image::Built;
 use super::{Imported, fig, ignored, tree};
+use artifacts::Artifacts;
 
 /// The service that is the test.
 const SUBJECT: &str = "subject";
@@ -17,12 +20,6 @@ pub(super) fn import(tree: &Node) -> Imported {
     let mut reader = Reader::default();
     for entry in tree::entries(tree) {
         match entry.key.text.as_str() {
-            "artifacts" => later(
-                entry,
-                "reports and artifacts are not taken out of the test yet",
-                "the test's log is kept; copy what else is needed at the end of its command",
-                &mut reader,
-            ),
             "depends" => later(
                 entry,
                 "other projects are not built first",
@@ -50,7 +47,18 @@ pub(super) fn import(tree: &Node) -> Imported {
         }
     }
     let subject = services.iter().find(|entry| entry.key.text == SUBJECT);
-    let settings = subject.map(|entry| settings(&entry.key.at));
+    let artifacts = Artifacts::of(tree, &mut reader);
+    let written = tree::entries(tree).iter();
+    let mut written = written.filter(|entry| entry.key.text == "artifacts");
+    if let (None, Some(entry)) = (subject, written.find(|_| !artifacts.is_empty())) {
+        later(
+            entry,
+            "artifacts are taken out of the test, and there is none",
+            "call the service that is the test `subject`",
+            &mut reader,
+        );
+    }
+    let settings = subject.map(|entry| settings(&entry.key.at, artifacts));
     for image in &images {
         let runs = |entry: &Entry| {
             let reference = entry.value.get("image").and_then(tree::said);
@@ -66,9 +74,10 @@ pub(super) fn import(tree: &Node) -> Imported {
     Imported::new(compose, settings, reader.problems)
 }
 
-fn settings(at: &At) -> Node {
-    let service = tree::entry("service", tree::text(at, SUBJECT));
-    let test = tree::entry(SUBJECT, tree::map(at, vec![service]));
+fn settings(at: &At, artifacts: Artifacts) -> Node {
+    let mut keys = vec![tree::entry("service", tree::text(at, SUBJECT))];
+    keys.extend(artifacts.keys());
+    let test = tree::entry(SUBJECT, tree::map(at, keys));
     let tests = tree::entry("tests", tree::map(at, vec![test]));
     tree::map(at, vec![tests])
 }
@@ -287,6 +296,19 @@ mod tests {
     }
 
     #[test]
+    fn artifacts_are_reports_and_artifacts_of_the_test() {
+        let text = "test: 'subject: {image: a}'\nartifacts:\n  xunit: {path: out/j.xml}\n  coverage: {paths: [/c.xml]}\n  coverage_html: {paths: [/html, docs/]}\n";
+        assert_eq!(baleen(text).1, Vec::<String>::new());
+        let settings = import(Format::Baleen, read(text)).settings.unwrap();
+        let subject = json!({
+            "service": "subject",
+            "reports": {"junit": "/out/j.xml", "coverage": "/c.xml"},
+            "artifacts": ["/html", "/docs"],
+        });
+        assert_eq!(settings.json(), json!({"tests": {"subject": subject}}));
+    }
+
+    #[test]
     fn places_inside_the_text_are_those_of_the_file() {
         let text = "test: |\n  subject:\n    imge: x\n";
         let problems = import(Format::Baleen, read(text)).problems;
@@ -301,8 +323,16 @@ mod tests {
     fn what_is_lost_is_told() {
         for (text, told) in [
             (
-                "build: {a: .}\nartifacts: {}",
-                "artifacts: reports and artifacts are not taken out of the test yet",
+                "build: {a: .}\nartifacts: {xunit: {path: /a}}",
+                "artifacts: artifacts are taken out of the test, and there is none",
+            ),
+            (
+                "test: 'subject: {image: a}'\nartifacts: {xunit: {paths: [/a, /b]}}",
+                "xunit: a test has one report of a kind; further ones are kept and not read",
+            ),
+            (
+                "test: 'subject: {image: a}'\nartifacts: {xunits: {path: /a}}",
+                "xunits: `xunits` is no type of artifact",
             ),
             (
                 "build: {a: .}\ndepends: {}",
