@@ -27,6 +27,24 @@ fn an_interrupted_test_leaves_nothing_but_its_log() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once_and_the_next_run_cleans_up() {
+    let stack = Stack::new("twice", LONG);
+    let child = stack.start_test(&[]);
+    std::thread::sleep(Duration::from_millis(500));
+    child.signal(Signal::INT);
+    // Two of a kind may arrive as one.
+    std::thread::sleep(Duration::from_millis(20));
+    child.signal(Signal::TERM);
+    child
+        .wait()
+        .expect(130)
+        .says("interrupted twice")
+        .says("`longshore gc`");
+    stack.run(&["gc"]).expect(0);
+    assert_eq!(stack.left(), []);
+}
+
+#[test]
 fn an_interrupted_build_ends_at_once() {
     let stack = Stack::new("interrupted-build", "  a: {build: ./a}\n");
     stack.write(
