@@ -110,12 +110,26 @@ impl Output {
         }
     }
 
-    /// Tells a line on standard error. One that cannot be written is lost.
-    pub fn tell(&self, line: impl AsRef<str>) {
-        let _ = writeln!(io::stderr().lock(), "{}", line.as_ref());
+    /// Writes a result for people that quotes what containers printed.
+    pub fn report(&self, text: &str) {
+        self.result(self.inert(text));
     }
 
-    /// Writes to the terminal that standard error is, exactly this.
+    /// Tells a line on standard error, or several. One that cannot be written is lost.
+    pub fn tell(&self, line: impl AsRef<str>) {
+        let _ = writeln!(io::stderr().lock(), "{}", self.inert(line.as_ref()));
+    }
+
+    /// Makes sure that nothing in a text is a command to what runs longshore.
+    fn inert(&self, text: &str) -> String {
+        let Some(runner) = self.runner else {
+            return text.to_owned();
+        };
+        let lines = text.split('\n').map(|line| runner.inert(line));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Writes to standard error exactly this.
     pub fn draw(&self, text: &str) {
         let mut err = io::stderr().lock();
         let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());

@@ -108,7 +108,7 @@ fn tell(context: &Context, report: &Report) {
         } else {
             report.summary()
         };
-        context.output.result(text);
+        context.output.report(&text);
         return;
     }
     let records: Vec<_> = report.results.iter().map(|result| &result.record).collect();

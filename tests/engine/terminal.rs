@@ -22,7 +22,7 @@ const TALKING: &str = r#"
     command: [sh, -c, "echo open for connections; sleep 2; echo still here; sleep 60"]
   test:
     image: NAME-base
-    command: [sh, -c, "printf '\\033[2J\\033[31mbegun\\033[0m\\n::error::injected\\n'; sleep 4; exit CODE"]
+    command: [sh, -c, "printf '\\033[2J\\033[31mbegun\\033[0m\\n##[error]injected\\n::error::injected\\n'; sleep 4; exit CODE"]
     depends_on: [db]
 "#;
 
@@ -162,5 +162,6 @@ fn a_runner_gets_groups_and_no_command_of_a_container() {
     let printed = String::from_utf8(ended.stdout).unwrap();
     for line in plain.lines().chain(printed.lines()) {
         assert!(!line.trim_start().starts_with("::error::"), "{line}");
+        assert!(!line.contains("##["), "{line}");
     }
 }

@@ -148,7 +148,7 @@ impl Show for Grouped {
     fn event(&mut self, event: &Event) {
         let lines = self.take(event, clock::now().0);
         if !lines.is_empty() {
-            self.output.tell(lines.join("\n"));
+            self.output.draw(&format!("{}\n", lines.join("\n")));
         }
     }
 }

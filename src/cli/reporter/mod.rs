@@ -7,6 +7,7 @@ mod json;
 mod lines;
 mod live;
 mod plain;
+mod recap;
 mod tree;
 mod words;
 
@@ -19,6 +20,8 @@ use tokio::time::timeout;
 use super::output::Output;
 use crate::domain::event::Event;
 use crate::pipeline::Listener;
+use crate::system::clock;
+use recap::Recap;
 
 /// How often what is drawn moves on.
 const TICK: Duration = Duration::from_millis(100);
@@ -42,15 +45,30 @@ impl Reporter {
         let runtime = Handle::current();
         spawn_blocking(move || {
             let mut show = self.show();
+            let mut recap = Recap::default();
+            let begun = clock::instant();
             loop {
                 match runtime.block_on(async { timeout(TICK, events.next()).await }) {
-                    Ok(Some(event)) => show.event(&event),
+                    Ok(Some(event)) => {
+                        recap.take(&event);
+                        show.event(&event);
+                    }
                     Ok(None) => break,
                     Err(_) => show.tick(),
                 }
             }
             show.close();
+            self.sum_up(&recap, clock::instant().duration_since(begun));
         })
+    }
+
+    fn sum_up(&self, recap: &Recap, time: Duration) {
+        if self.output.json() || self.output.quiet {
+            return;
+        }
+        if let Some(line) = recap.line(time, self.output.colour_err) {
+            self.output.tell(line);
+        }
     }
 
     fn show(&self) -> Box<dyn Show> {
