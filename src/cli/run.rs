@@ -84,4 +84,5 @@ fn red(context: &Context, report: &Report) -> Failure {
         context.output.tell(report.summary().trim_end());
     }
     Failure::new(Kind::Failed, "there is no release: a test is red")
+        .hint("mend it, then run the same command again: what is green is not run twice")
 }

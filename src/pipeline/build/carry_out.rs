@@ -111,7 +111,7 @@ async fn image<'s>(
         }
         Err(error) => {
             running.end(Outcome::Failed {
-                reason: chain(&error),
+                reason: chain(error.within(&service)),
             });
             Err(error)
         }

@@ -71,6 +71,28 @@ pub enum BuildError {
     Interrupted,
 }
 
+impl BuildError {
+    /// Returns what failed, as far as it is more than that this service could not be built.
+    pub(super) fn within(&self, service: &ServiceName) -> &dyn std::error::Error {
+        match self {
+            Self::Build {
+                service: built,
+                source,
+                ..
+            } if built == service => source,
+            Self::Build { .. }
+            | Self::UnknownService { .. }
+            | Self::Circle(_)
+            | Self::Context { .. }
+            | Self::External { .. }
+            | Self::BaseGone { .. }
+            | Self::Engine(_)
+            | Self::Store(_)
+            | Self::Interrupted => self,
+        }
+    }
+}
+
 fn list(services: &[ServiceName]) -> String {
     let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
     names.join(", ")
