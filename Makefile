@@ -1,5 +1,5 @@
 # `make demo` to see it, `make test` to check everything. Each target can be run again and does only what is missing.
-.PHONY: help deps engine base-image stand-ins build check compose-plugin test fuzz demo demo-down bench clean
+.PHONY: help deps engine base-image stand-ins build check docker-plugins test fuzz demo demo-down bench clean
 
 help:
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1	\2/p' Makefile | expand -t 22
@@ -22,13 +22,13 @@ build: deps ## build longshore
 check: deps ## format, lints, licences, unused libraries, layers, scripts
 	@scripts/check
 
-compose-plugin: deps ## fetch the Compose plugin that longshore is compared with, if it can be had
-	@scripts/compose-plugin
+docker-plugins: deps ## fetch the Docker plugins that longshore is compared with and tested against, if they can be had
+	@scripts/docker-plugins
 
 fuzz: deps ## look for inputs that crash, a minute for each format (FUZZ_SECONDS)
 	@scripts/fuzz
 
-test: stand-ins check compose-plugin ## everything: checks, unit, golden, engine and host tests
+test: stand-ins check docker-plugins ## everything: checks, unit, golden, engine and host tests
 	@scripts/test
 
 demo: stand-ins build ## from commit to two running hosts, then version 2, then back
@@ -37,8 +37,9 @@ demo: stand-ins build ## from commit to two running hosts, then version 2, then 
 demo-down: ## remove every trace of the demo
 	@scripts/demo-down
 
-bench: stand-ins compose-plugin ## reading beside Docker Compose, and a rollout beside one hand-written ssh per host
+bench: stand-ins docker-plugins ## reading and building beside Docker Compose, and a rollout beside one hand-written ssh per host
 	cargo bench --locked --bench reading
+	cargo bench --locked --bench building
 	cargo bench --locked --bench rollout
 
 clean: demo-down ## remove what was built, and the demo

@@ -2,7 +2,7 @@
 //!
 //! `make bench` runs it. Both sides read the same file in the same run and in turn, so that ratios mean something where
 //! absolute times do not. The Compose plugin is the one that `LONGSHORE_COMPOSE` names, the one that `docker compose`
-//! runs, or the one that `scripts/compose-plugin` fetched. Memory is the high-water mark of the process (proc_pid_status(5)).
+//! runs, or the one that `scripts/docker-plugins` fetched. Memory is the high-water mark of the process (proc_pid_status(5)).
 #![expect(
     clippy::unwrap_used,
     clippy::disallowed_methods,
@@ -10,13 +10,14 @@
     reason = "a bench runs programs, reads the clock and the environment, and prints its result"
 )]
 
+mod common;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+
+use common::{Run, compose, median, version, watch};
 
 const SIZES: [usize; 5] = [250, 500, 1000, 2000, 4000];
 /// The size that is compared.
@@ -27,8 +28,7 @@ fn main() {
     let folder = tempfile::tempdir().unwrap();
     let folders = SIZES.map(|size| project(folder.path(), size));
     let compose = compose();
-    let version = Command::new(&compose).arg("version").output().unwrap();
-    println!("\n{}", String::from_utf8_lossy(&version.stdout).trim());
+    println!("\n{}", version(&compose));
     let sides = [
         Side::longshore("config"),
         Side::longshore("check"),
@@ -100,13 +100,6 @@ struct Side {
     arguments: Vec<String>,
 }
 
-/// What one run took.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    seconds: f64,
-    megabytes: f64,
-}
-
 impl Side {
     fn longshore(command: &str) -> Self {
         Self {
@@ -118,20 +111,9 @@ impl Side {
 
     /// Runs it, watched for its memory.
     fn run(&self, folder: &Path) -> Run {
-        let begun = Instant::now();
-        let mut child = self.command(folder).spawn().unwrap();
-        let (process, ended) = (child.id(), AtomicBool::new(false));
-        let (status, seconds, peak) = thread::scope(|scope| {
-            let watcher = scope.spawn(|| watched(process, &ended));
-            let status = child.wait().unwrap();
-            let seconds = begun.elapsed().as_secs_f64();
-            ended.store(true, Ordering::Relaxed);
-            (status, seconds, watcher.join().unwrap())
-        });
-        let folder = folder.display();
-        assert!(status.success(), "{} failed in {folder}", self.name);
-        let megabytes = peak as f64 / 1024.0;
-        Run { seconds, megabytes }
+        let (succeeded, run) = watch(&mut self.command(folder));
+        assert!(succeeded, "{} failed in {}", self.name, folder.display());
+        run
     }
 
     fn command(&self, folder: &Path) -> Command {
@@ -143,60 +125,6 @@ impl Side {
             .stderr(Stdio::null());
         command
     }
-}
-
-/// Returns the most memory that a process had until it ended, in kilobytes.
-fn watched(process: u32, ended: &AtomicBool) -> u64 {
-    let mut peak = 0;
-    while !ended.load(Ordering::Relaxed) {
-        peak = peak.max(resident(process));
-        thread::sleep(Duration::from_millis(1));
-    }
-    peak
-}
-
-fn resident(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let mark = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    mark.and_then(|mark| mark.trim().parse().ok()).unwrap_or(0)
-}
-
-fn median(runs: &[Run]) -> Run {
-    let middle = |value: fn(&Run) -> f64| {
-        let mut values: Vec<_> = runs.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
-    };
-    Run {
-        seconds: middle(|run| run.seconds),
-        megabytes: middle(|run| run.megabytes),
-    }
-}
-
-/// Finds the Compose plugin.
-fn compose() -> PathBuf {
-    if let Some(named) = std::env::var_os("LONGSHORE_COMPOSE") {
-        return named.into();
-    }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let fetched = root.join(".cache/compose/docker-compose");
-    let home = std::env::var_os("HOME")
-        .map(PathBuf::from)
-        .unwrap_or_default();
-    let folders = [
-        home.join(".docker/cli-plugins"),
-        "/usr/local/lib/docker/cli-plugins".into(),
-        "/usr/local/libexec/docker/cli-plugins".into(),
-        "/usr/lib/docker/cli-plugins".into(),
-        "/usr/libexec/docker/cli-plugins".into(),
-    ];
-    let mut known = folders.map(|folder| folder.join("docker-compose")).to_vec();
-    known.push(fetched);
-    known.into_iter().find(|plugin| plugin.is_file()).expect(
-        "there is no Compose plugin: run scripts/compose-plugin, or name one by LONGSHORE_COMPOSE",
-    )
 }
 
 /// Makes a repository with a definition of so many services, such as a large one has.

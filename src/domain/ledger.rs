@@ -96,6 +96,9 @@ pub struct BuildRecord {
     pub provenance: Provenance,
     /// When it was finished.
     pub at: Timestamp,
+    /// How long it took, in milliseconds; 0 where nobody noted it.
+    #[serde(default)]
+    pub elapsed_ms: u64,
 }
 
 /// A finished test.

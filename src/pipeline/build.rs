@@ -1,9 +1,12 @@
 //! Building: contexts are hashed, external images resolved, a plan is made, and its steps are carried out in parallel,
 //! each as soon as what it is made from is there.
 
+mod bases;
 mod carry_out;
 mod error;
 mod external;
+mod fit;
+mod imports;
 mod survey;
 
 pub use error::BuildError;
@@ -43,20 +46,24 @@ pub async fn build(
     cluster: &Cluster,
     request: &BuildRequest,
 ) -> Result<BTreeMap<ServiceName, ImageIdentity>, BuildError> {
+    let imports = imports::Imports::default();
     let work = async {
         check(cluster, &request.services)?;
         external::obtain(tools, cluster, request).await?;
         let survey = survey(tools, cluster, &request.services, request.no_cache).await?;
-        let built = carry_out::carry_out(tools, &survey, request).await?;
+        fit::check(tools, &survey)?;
+        let built = carry_out::carry_out(tools, &survey, request, &imports).await?;
         let mut images = built;
         images.extend(survey.named);
         Ok(of_services(cluster, &request.services, &images))
     };
-    tokio::select! {
+    let result = tokio::select! {
         biased;
         () = tools.interrupt.cancelled() => Err(BuildError::Interrupted),
         result = work => result,
-    }
+    };
+    imports.remove(tools).await;
+    result
 }
 
 /// Picks the images of the wanted services. One that names the image another service builds has that image.

@@ -84,14 +84,20 @@ pub fn dockerfile_of_a_build(bytes: &[u8]) {
     ];
     checked(&[], &files);
     if let Some(source) = text(bytes) {
-        let none = BTreeMap::new();
-        let bases = dockerfile::bases(&source, &none, None, &mut Vec::new());
-        let same = dockerfile::pinned(&source.text, &none, |_| None);
+        let outside = dockerfile::Outside {
+            args: &BTreeMap::new(),
+            contexts: &["run".to_owned(), "debian".to_owned()].into(),
+        };
+        let bases = dockerfile::bases(&source, outside, None, &mut Vec::new());
+        let same = dockerfile::pinned(&source.text, outside, |_| None);
         assert_eq!(same, source.text, "nothing was pinned");
-        let named = |name: &str| bases.iter().any(|base| base == name);
-        let _ = dockerfile::pinned(&source.text, &none, |name| {
-            named(name).then(|| "pinned".to_owned())
+        let _ = dockerfile::pinned(&source.text, outside, |base| {
+            bases.contains(base).then(|| "pinned".to_owned())
         });
+        let lines = source.text.matches('\n').count() + 1;
+        for used in dockerfile::features(&source.text) {
+            assert!((1..=lines).contains(&used.line), "{used:?}");
+        }
     }
 }
 

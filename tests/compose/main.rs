@@ -7,7 +7,7 @@
 //! - `expected.json` or `rejected.txt`: what Compose 2.26 says, the project's folder written as `/project`;
 //! - `difference.txt`, `ours.json`: why we say something else on purpose, and what.
 //!
-//! Where the Compose plugin is at hand (`scripts/compose-plugin` fetches it), it is asked again, so that what is kept
+//! Where the Compose plugin is at hand (`scripts/docker-plugins` fetches it), it is asked again, so that what is kept
 //! cannot be wrong. `docs/definition.md` tells the normal form, and the differences.
 #![expect(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use self::normal::{normal, with_paths_from};
 
-const PLUGIN: &str = ".cache/compose/docker-compose";
+const PLUGIN: &str = ".cache/docker-plugins/docker-compose";
 
 /// One rule.
 struct Case {

@@ -11,7 +11,9 @@
 
 mod building;
 mod cleaning;
+mod contexts;
 mod isolation;
+mod large;
 mod matrix;
 mod results;
 mod stack;

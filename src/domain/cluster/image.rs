@@ -10,15 +10,19 @@ use crate::domain::name::{Digest, ServiceName};
 pub struct Tags<'a>(BTreeMap<String, &'a ServiceName>);
 
 impl<'a> Tags<'a> {
-    /// Collects the tags that services give to what they build (`image` beside `build`).
+    /// Collects the names that services' images get: those that the definition gives, and Compose's default where it
+    /// gives none and the cluster's name is known.
     #[must_use]
-    pub fn of(services: &'a BTreeMap<ServiceName, Service>) -> Self {
+    pub fn of(cluster: Option<&str>, services: &'a BTreeMap<ServiceName, Service>) -> Self {
         let mut tags = BTreeMap::new();
         for (name, service) in services {
-            if let Source::Build(build) = &service.source
-                && let Some(tag) = &build.tag
-            {
-                // Services that share a tag share the build; the first one stands for it.
+            let Source::Build(build) = &service.source else {
+                continue;
+            };
+            let default = cluster.filter(|_| build.tag.is_none());
+            let default = default.map(|cluster| default_tag(cluster, name));
+            // Services that share a tag share the build; the first one stands for it.
+            for tag in build.written_tags().chain(&default) {
                 tags.entry(full(tag)).or_insert(name);
             }
         }
@@ -30,6 +34,12 @@ impl<'a> Tags<'a> {
     pub fn builder(&self, reference: &str) -> Option<&'a ServiceName> {
         self.0.get(&full(reference)).copied()
     }
+}
+
+/// Returns the name that Compose gives to the image of a service that names none.
+#[must_use]
+pub fn default_tag(cluster: &str, service: &ServiceName) -> String {
+    format!("{cluster}-{}", service.file()).to_ascii_lowercase()
 }
 
 /// Says why a text is no image reference, if it is none (the grammar of the distribution specification's `reference`).

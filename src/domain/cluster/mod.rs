@@ -3,6 +3,7 @@
 //! [`Cluster`] holds only what is true: names that exist, ports in range, conditions that can be met. [`resolve`] is
 //! the one way to make it from a definition, and it reports every problem instead of the first.
 
+mod build;
 mod environment;
 mod image;
 mod limits;
@@ -11,15 +12,16 @@ mod resolve;
 mod service;
 mod written;
 
+pub use build::{Build, BuildOptions, NamedContext, SecretSource};
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
-pub use image::{Tags, full};
+pub use image::{Tags, default_tag, full};
 pub use limits::Limits;
 pub use options::{Blkio, Device, DeviceRequest, Options};
 pub use resolve::{Judged, Resolved, SUPPORT, Support, Surroundings, consistent, resolve};
 pub use service::{
-    Build, Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
+    Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
     Protocol, Restart, Service, Source,
 };
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Options;
+use super::{Build, Options};
 use crate::domain::name::{Alias, NetworkName, ServiceName, VolumeName};
 
 /// One kind of container: what it runs, and how.
@@ -63,29 +63,9 @@ pub struct Service {
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Built from the repository.
-    Build(Build),
+    Build(Box<Build>),
     /// Pulled, or already on the engine: an image reference such as `postgres:17`.
     Image(String),
-}
-
-/// How an image is built.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Build {
-    /// The context folder, relative to the repository's root, without `..`.
-    pub context: PathBuf,
-    /// The Dockerfile, relative to the repository's root.
-    pub dockerfile: PathBuf,
-    /// Build arguments.
-    pub args: BTreeMap<String, String>,
-    /// The stage to build; the last one unless said.
-    pub target: Option<String>,
-    /// Labels of the image.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// The tag it gets besides ours: `image:` beside `build:`.
-    pub tag: Option<String>,
-    /// Images that `FROM` lines name, in order, build arguments' defaults filled in, own stages left out.
-    pub bases: Vec<String>,
 }
 
 /// A published port.

@@ -64,18 +64,19 @@ impl Graph {
     /// The graph of all services of a cluster, tests included.
     #[must_use]
     pub fn of(cluster: &Cluster) -> Self {
-        Self::of_services(&cluster.services)
+        Self::of_services(Some(cluster.name.as_str()), &cluster.services)
     }
 
-    /// The graph of some services, for example those that an environment runs. What they need elsewhere is left out.
+    /// The graph of some services, for example those that an environment runs. What they need elsewhere is left out. By
+    /// the cluster's name images are known that the definition does not name.
     #[must_use]
-    pub fn of_services(services: &BTreeMap<ServiceName, Service>) -> Self {
+    pub fn of_services(cluster: Option<&str>, services: &BTreeMap<ServiceName, Service>) -> Self {
         let mut graph = StableDiGraph::new();
         let nodes: BTreeMap<_, _> = services
             .keys()
             .map(|name| (name.clone(), graph.add_node(name.clone())))
             .collect();
-        let tags = Tags::of(services);
+        let tags = Tags::of(cluster, services);
         for (name, service) in services {
             for (other, edge) in edges(name, service, &tags) {
                 if let Some(target) = nodes.get(other) {
@@ -239,7 +240,7 @@ fn edges<'a>(
     let links = links.map(|link| (&link.service, Edge::LinksTo(link.alias.clone())));
     let images = match &service.source {
         Source::Build(build) => {
-            let on = build.bases.iter().filter_map(|base| tags.builder(base));
+            let on = build.images().filter_map(|base| tags.builder(base));
             on.map(|other| (other, Edge::BuildsFrom))
                 .collect::<Vec<_>>()
         }
@@ -307,15 +308,13 @@ pub(crate) mod tests {
     }
 
     fn build(tag: &str, bases: &[&str]) -> Source {
-        Source::Build(Build {
+        Source::Build(Box::new(Build {
             context: "".into(),
             dockerfile: "Dockerfile".into(),
-            args: BTreeMap::new(),
-            target: None,
-            labels: BTreeMap::new(),
             tag: Some(tag.to_owned()),
             bases: bases.iter().map(|base| (*base).to_owned()).collect(),
-        })
+            ..Build::default()
+        }))
     }
 
     /// Guestbook in small: an API after a migration after a database, a worker on the API's image, a test, and a base.
@@ -348,7 +347,7 @@ pub(crate) mod tests {
             (name("db"), service(&[], &[], image("postgres:17"))),
             (name("sut"), test),
         ]);
-        Graph::of_services(&services)
+        Graph::of_services(None, &services)
     }
 
     #[test]

@@ -3,9 +3,13 @@
 //! An image's fingerprint hashes all that decides it. What has the fingerprint of an earlier build, and is still on the
 //! engine, is kept. Contexts are hashed by `system::checkout`; here their digests are combined.
 
+mod critical;
 mod explain;
+mod fit;
 mod order;
 
+pub use critical::urgency;
+pub use fit::{Asked, Builder, BuilderKind, Lack, Need};
 pub use order::{Circle, Origin, closure, image_of, origin, tags};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +17,7 @@ use std::fmt;
 
 use serde_json::json;
 
-use crate::domain::cluster::{Build, Cluster, Source};
+use crate::domain::cluster::{Build, BuildOptions, Cluster, NamedContext, Source};
 use crate::domain::ledger::{BuildRecord, ImageIdentity};
 use crate::domain::name::{Digest, ServiceName};
 
@@ -21,12 +25,14 @@ use crate::domain::name::{Digest, ServiceName};
 const FORMAT: u32 = 1;
 
 /// The content that a build reads from the repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// Digest of the context, what `.dockerignore` leaves out not counted.
     pub context: Digest,
     /// Digest of the Dockerfile, which may lie outside the context.
     pub dockerfile: Digest,
+    /// Digests of the named contexts that are folders and used, by name.
+    pub folders: BTreeMap<String, Digest>,
 }
 
 /// What is known of the world outside the cluster when builds are planned.
@@ -125,7 +131,7 @@ pub fn wanted(
         let Some((build, content)) = build_of(cluster, name).zip(found.contents.get(name)) else {
             continue;
         };
-        let image = combine(&around, name, build, content, &images);
+        let image = combine(&around, name, (build, content), &images);
         let twin = images
             .iter_mut()
             .find(|other| other.fingerprint == image.fingerprint);
@@ -158,20 +164,23 @@ struct Around<'a> {
 fn combine(
     around: &Around<'_>,
     name: &ServiceName,
-    build: &Build,
-    content: &Content,
+    (build, content): (&Build, &Content),
     before: &[Wanted],
 ) -> Wanted {
-    let Around { cluster, found } = around;
     // Every field is named, so that a new one cannot be forgotten. Paths and tags do not decide what is in an image.
     let Build {
         context: _,
         dockerfile: _,
+        // In the content's digest.
+        inline: _,
         args,
         target,
         labels,
         tag: _,
         bases: references,
+        contexts: _,
+        used_contexts: _,
+        options,
     } = build;
     let mut ingredients = BTreeMap::from([
         ("context".to_owned(), content.context),
@@ -186,42 +195,118 @@ fn combine(
     if let Some(target) = target {
         ingredients.insert("target".to_owned(), Digest::of(target));
     }
-    let mut parents = BTreeMap::new();
-    let (mut bases, mut unknown) = (BTreeMap::new(), BTreeSet::new());
+    ingredients.extend(asked(options));
+    let mut sources = Sources::default();
     for reference in references {
-        let digest = match origin(cluster, reference) {
-            Origin::Scratch => continue,
-            Origin::Service(parent) => {
-                let parent = before.iter().find(|image| image.services.contains(parent));
-                parent.map(|parent| {
-                    parents.insert(reference.clone(), parent.services[0].clone());
-                    parent.fingerprint
-                })
-            }
-            Origin::External(reference) => found.externals.get(reference).map(|identity| {
-                bases.insert(reference.to_owned(), identity.clone());
-                identity.config
-            }),
-        };
-        if digest.is_none() {
-            unknown.insert(reference.clone());
+        if let Some(digest) = sources.take(around, reference, before) {
+            ingredients.insert(format!("base {reference}"), digest);
         }
-        let digest = digest.unwrap_or_else(|| Digest::of("unknown"));
-        ingredients.insert(format!("base {reference}"), digest);
     }
+    for (name, context) in build.used() {
+        let digest = match context {
+            NamedContext::Image(reference) => sources.take(around, reference, before),
+            NamedContext::Folder(_) => content.folders.get(name).copied(),
+        };
+        let digest = digest.unwrap_or_else(|| Digest::of("scratch"));
+        ingredients.insert(format!("context {name}"), digest);
+    }
+    let Sources {
+        parents,
+        bases,
+        unknown,
+    } = sources;
     let fingerprint = Digest::of(
         json!({"format": FORMAT, "kind": "build", "ingredients": ingredients}).to_string(),
     );
     Wanted {
         services: vec![name.clone()],
         build: build.clone(),
-        tags: tags(cluster, name),
+        tags: tags(around.cluster, name),
         ingredients,
         fingerprint,
         parents,
         bases,
         unknown,
     }
+}
+
+/// The images that one is made from.
+#[derive(Default)]
+struct Sources {
+    parents: BTreeMap<String, ServiceName>,
+    bases: BTreeMap<String, ImageIdentity>,
+    unknown: BTreeSet<String>,
+}
+
+impl Sources {
+    /// Takes an image in, and returns what decides which one it is; nothing for the empty image.
+    fn take(&mut self, around: &Around<'_>, reference: &str, before: &[Wanted]) -> Option<Digest> {
+        let digest = match origin(around.cluster, reference) {
+            Origin::Scratch => return None,
+            Origin::Service(parent) => {
+                let parent = before.iter().find(|image| image.services.contains(parent));
+                parent.map(|parent| {
+                    let service = parent.services[0].clone();
+                    self.parents.insert(reference.to_owned(), service);
+                    parent.fingerprint
+                })
+            }
+            Origin::External(reference) => around.found.externals.get(reference).map(|identity| {
+                self.bases.insert(reference.to_owned(), identity.clone());
+                identity.config
+            }),
+        };
+        if digest.is_none() {
+            self.unknown.insert(reference.to_owned());
+        }
+        Some(digest.unwrap_or_else(|| Digest::of("unknown")))
+    }
+}
+
+/// Returns the digest of what else the builder is asked for, as far as it decides what is in the image: of a secret only
+/// where it comes from.
+fn asked(options: &BuildOptions) -> Vec<(String, Digest)> {
+    let BuildOptions {
+        secrets,
+        ssh,
+        // These decide how soon it is there, and by what name.
+        cache_from: _,
+        cache_to: _,
+        no_cache: _,
+        no_cache_filter: _,
+        pull: _,
+        tags: _,
+        platform,
+        network,
+        shm_size,
+        ulimits,
+        extra_hosts,
+        entitlements,
+    } = options;
+    let mut asked = Vec::new();
+    for (id, source) in secrets {
+        asked.push((format!("secret {id}"), json!(source)));
+    }
+    for (id, key) in ssh {
+        asked.push((format!("ssh {id}"), json!(key)));
+    }
+    for (name, value) in [("platform", platform), ("network", network)] {
+        asked.extend(value.as_ref().map(|value| (name.to_owned(), json!(value))));
+    }
+    asked.extend(shm_size.map(|size| ("shm_size".to_owned(), json!(size))));
+    for (name, limits) in ulimits {
+        asked.push((format!("ulimit {name}"), json!(limits)));
+    }
+    for (name, address) in extra_hosts {
+        asked.push((format!("host {name} {address}"), json!(true)));
+    }
+    for entitlement in entitlements {
+        asked.push((format!("entitlement {entitlement}"), json!(true)));
+    }
+    let digests = asked.into_iter();
+    digests
+        .map(|(name, value)| (name, Digest::of(value.to_string())))
+        .collect()
 }
 
 /// Decides what is built. `present` holds the config digests of the images on the engine.

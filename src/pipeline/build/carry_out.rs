@@ -1,38 +1,41 @@
 //! Carrying a build plan out: as many builds at a time as allowed, each as soon as what it is made from is there.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::bases::{Bases, Pins};
 use super::error::chain;
+use super::imports::Imports;
 use super::{BuildError, BuildRequest, Survey};
-use crate::domain::definition::dockerfile;
+use crate::domain::definition::dockerfile::{Outside, pinned, syntax};
 use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{BuildRecord, ImageIdentity};
 use crate::domain::name::ServiceName;
-use crate::domain::plan::build::{Decision, Step};
+use crate::domain::plan::build::{Decision, Step, Wanted, urgency};
 use crate::pipeline::Tools;
 use crate::system::clock;
 use crate::system::engine::{BuildSpec, Told};
 
-/// The repository under which bases are found by their identity.
-const PINNED: &str = "longshore.local/base";
-
 type Images = BTreeMap<ServiceName, ImageIdentity>;
-/// What each base is expected to be, by reference.
-type Bases = BTreeMap<String, ImageIdentity>;
 
 /// Carries the plan out. The first failure ends what is under way.
 pub(super) async fn carry_out(
     tools: &Tools,
     survey: &Survey,
     request: &BuildRequest,
+    imports: &Imports,
 ) -> Result<Images, BuildError> {
+    let urgency = urgency(&survey.plan, &survey.took);
     let mut waiting: Vec<&Step> = survey.plan.steps.iter().collect();
     tools.events.ahead(waiting.iter().map(|step| Work::Build {
         service: step.image.services[0].clone(),
     }));
+    // The most urgent first; of equals the one that the plan has first.
+    waiting.sort_by_key(|step| Reverse(urgency.get(&step.image.services[0])));
     let mut running = FuturesUnordered::new();
     let mut images = Images::new();
     loop {
@@ -49,13 +52,13 @@ pub(super) async fn carry_out(
             let step = waiting.remove(at);
             let parents = step.image.parents.iter();
             let parents = parents.map(|(base, name)| (base.clone(), images[name].clone()));
-            running.push(image(
+            let around = Around {
                 tools,
                 survey,
-                step,
-                parents.collect(),
-                request.no_cache,
-            ));
+                imports,
+                no_cache: request.no_cache,
+            };
+            running.push(image(around, step, parents.collect()));
         }
         // Nothing runs only if nothing waits: the plan has no circles.
         let Some(done) = running.next().await else {
@@ -67,13 +70,21 @@ pub(super) async fn carry_out(
     }
 }
 
+/// What all builds have in common.
+#[derive(Clone, Copy)]
+struct Around<'a> {
+    tools: &'a Tools,
+    survey: &'a Survey,
+    imports: &'a Imports,
+    no_cache: bool,
+}
+
 async fn image<'s>(
-    tools: &Tools,
-    survey: &Survey,
+    around: Around<'_>,
     step: &'s Step,
     parents: Bases,
-    no_cache: bool,
 ) -> Result<(&'s Step, ImageIdentity), BuildError> {
+    let tools = around.tools;
     let service = step.image.services[0].clone();
     let running = tools.events.start(Work::Build {
         service: service.clone(),
@@ -89,12 +100,10 @@ async fn image<'s>(
         Decision::Build(reason) => {
             running.phase(format!("building: {reason}"));
             let building = Building {
-                tools,
-                survey,
+                around,
                 step,
                 parents: &parents,
                 service: &service,
-                no_cache,
             };
             building
                 .build(|told| match told {
@@ -133,75 +142,67 @@ async fn name(tools: &Tools, step: &Step, identity: &ImageIdentity) -> Result<()
 }
 
 struct Building<'b> {
-    tools: &'b Tools,
-    survey: &'b Survey,
+    around: Around<'b>,
     step: &'b Step,
     parents: &'b Bases,
     service: &'b ServiceName,
-    no_cache: bool,
 }
 
 impl Building<'_> {
     async fn build(&self, tell: impl FnMut(Told<'_>)) -> Result<ImageIdentity, BuildError> {
-        let image = &self.step.image;
-        let context = &self.survey.contexts[self.service];
-        let pins = self.pin_bases().await?;
-        let pin = |reference: &str| pins.get(reference).cloned();
-        let text = dockerfile::pinned(&context.dockerfile_text, &image.build.args, pin);
-        let known_as = pins.into_iter().map(|(base, pin)| (pin, base)).collect();
-        let spec = BuildSpec {
-            tags: &image.tags,
-            dockerfile: context.dockerfile.display().to_string(),
-            args: &image.build.args,
-            target: image.build.target.as_deref(),
-            labels: &image.build.labels,
-            known_as: &known_as,
-            no_cache: self.no_cache,
+        let Around {
+            tools,
+            survey,
+            imports,
+            no_cache,
+        } = self.around;
+        let begun = clock::instant();
+        let Wanted { build, tags, .. } = &self.step.image;
+        let context = &survey.contexts[self.service];
+        let mut pins = Pins::of(tools, &self.step.image, self.parents).await?;
+        for (name, files) in &context.folders {
+            pins.folder(name, imports.take(tools, files).await?);
+        }
+        let outside = Outside {
+            args: &build.args,
+            contexts: &build.contexts.keys().cloned().collect(),
         };
-        let built = self.tools.engine.build(&spec, context.stream(text), tell);
+        let text = pinned(&context.dockerfile_text, outside, |base| {
+            pins.pin(build, base)
+        });
+        let known_as = pins.known_as();
+        let spec = BuildSpec {
+            tags,
+            dockerfile: context.dockerfile.display().to_string(),
+            build,
+            root: tools.checkout.root(),
+            known_as: &known_as,
+            no_cache,
+        };
+        let built = tools.engine.build(&spec, context.stream(text), tell);
         let built = built.await.map_err(|source| BuildError::Build {
             service: self.service.clone(),
-            syntax: context.syntax.clone(),
+            syntax: syntax(&context.dockerfile_text).map(str::to_owned),
             source,
         })?;
-        self.record(&built.identity).await?;
+        self.record(&built.identity, begun.elapsed()).await?;
         Ok(built.identity)
     }
 
-    /// Gives each base a name of its identity, by which the build finds exactly it: the name in the Dockerfile may go to
-    /// another image at any time, by a pull or another checkout's build.
-    async fn pin_bases(&self) -> Result<BTreeMap<String, String>, BuildError> {
-        let mut pins = BTreeMap::new();
-        for (base, identity) in self.parents.iter().chain(&self.step.image.bases) {
-            let pin = format!("{PINNED}:{}", identity.config.hex());
-            let found = match self.tools.engine.find(identity, &pin).await? {
-                Some(found) => Some(found),
-                None => self.tools.engine.find(identity, base).await?,
-            };
-            let found = found.ok_or_else(|| BuildError::BaseGone {
-                base: base.clone(),
-                service: self.service.clone(),
-            })?;
-            if !found.tags.contains(&pin) {
-                self.tools.engine.tag(&found.id, &pin).await?;
-            }
-            pins.insert(base.clone(), pin);
-        }
-        Ok(pins)
-    }
-
-    async fn record(&self, identity: &ImageIdentity) -> Result<(), BuildError> {
+    async fn record(&self, identity: &ImageIdentity, took: Duration) -> Result<(), BuildError> {
         let image = &self.step.image;
+        let tools = self.around.tools;
         for service in &image.services {
             let record = BuildRecord {
                 service: service.clone(),
                 fingerprint: image.fingerprint,
                 ingredients: image.ingredients.clone(),
                 identity: identity.clone(),
-                provenance: self.tools.provenance.clone(),
+                provenance: tools.provenance.clone(),
                 at: clock::now(),
+                elapsed_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             };
-            self.tools.ledger.append_build(&record).await?;
+            tools.ledger.append_build(&record).await?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::ServiceName;
-use crate::domain::plan::build::Circle;
+use crate::domain::plan::build::{Builder, BuilderKind, Circle, Lack, Need};
 use crate::system::checkout::CheckoutError;
 use crate::system::engine::EngineError;
 use crate::system::store::StoreError;
@@ -29,6 +29,16 @@ pub enum BuildError {
         /// Why.
         #[source]
         source: CheckoutError,
+    },
+    /// The engine cannot build what is asked.
+    #[error("the engine at {address} cannot build what is asked; it is {builder}{}", listed(.lacks))]
+    Unfit {
+        /// Where it is.
+        address: String,
+        /// Who builds there.
+        builder: Builder,
+        /// What it cannot do.
+        lacks: Vec<Lack>,
     },
     /// A build failed.
     #[error("failed to build {service}")]
@@ -88,6 +98,7 @@ impl BuildError {
             | Self::BaseGone { .. }
             | Self::Engine(_)
             | Self::Store(_)
+            | Self::Unfit { .. }
             | Self::Interrupted => self,
         }
     }
@@ -96,6 +107,31 @@ impl BuildError {
 fn list(services: &[ServiceName]) -> String {
     let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
     names.join(", ")
+}
+
+fn listed(lacks: &[Lack]) -> String {
+    lacks.iter().map(|lack| format!("\n| {lack}")).collect()
+}
+
+/// Says how to get what is lacking.
+fn ways_out(builder: &Builder, lacks: &[Lack]) -> Vec<String> {
+    let mut hints = Vec::new();
+    let any = |wanted: fn(&Need) -> bool| lacks.iter().any(|lack| wanted(&lack.needs));
+    match builder.kind {
+        BuilderKind::Classic => hints.push("unset DOCKER_BUILDKIT: BuildKit does more".to_owned()),
+        BuilderKind::Podman => {
+            hints.push("point DOCKER_HOST at a Docker engine for these builds".to_owned());
+        }
+        BuilderKind::BuildKit => {
+            if any(|need| matches!(need, Need::Engine(..))) {
+                hints.push("install a newer Docker Engine, or point DOCKER_HOST at one; where the engine reaches a registry, a line `# syntax=docker/dockerfile:1` on top of the Dockerfile brings what the engine's own frontend does not know".to_owned());
+            }
+            if !builder.plugin && any(|need| matches!(need, Need::Plugin | Need::Containerd)) {
+                hints.push("install the plugin: `apt install docker-buildx`, or `docker-buildx-plugin` from Docker's own repository".to_owned());
+            }
+        }
+    }
+    hints
 }
 
 fn needs(services: &[ServiceName]) -> &'static str {
@@ -110,7 +146,8 @@ impl Explain for BuildError {
             Self::Context { source, .. } => source.kind(),
             Self::Engine(source) => source.kind(),
             Self::Store(source) => source.kind(),
-            Self::Build { .. } | Self::External { .. } | Self::BaseGone { .. } => Kind::Failed,
+            Self::Build { source, .. } => source.kind(),
+            Self::Unfit { .. } | Self::External { .. } | Self::BaseGone { .. } => Kind::Failed,
             Self::Interrupted => Kind::Interrupted,
         }
     }
@@ -129,10 +166,15 @@ impl Explain for BuildError {
             Self::Build {
                 syntax: None,
                 service,
-                ..
-            } => vec![format!(
-                "`longshore build {service} -v` shows all that the build prints"
-            )],
+                source,
+            } => {
+                let mut hints = source.hints();
+                hints.push(format!(
+                    "`longshore build {service} -v` shows all that the build prints"
+                ));
+                hints
+            }
+            Self::Unfit { builder, lacks, .. } => ways_out(builder, lacks),
             Self::External { image, source, .. } => {
                 let mut hints = source.hints();
                 hints.push(format!(

@@ -33,9 +33,9 @@ pub(super) fn uses(
 ) -> Result<BTreeMap<String, Use>, Circle> {
     let mut uses: BTreeMap<String, Use> = BTreeMap::new();
     for name in closure(cluster, wanted)? {
-        let (references, is_base) = match &cluster.services[name].source {
-            Source::Build(build) => (build.bases.as_slice(), true),
-            Source::Image(reference) => (std::slice::from_ref(reference), false),
+        let (references, is_base): (Vec<&String>, _) = match &cluster.services[name].source {
+            Source::Build(build) => (build.images().collect(), true),
+            Source::Image(reference) => (vec![reference], false),
         };
         for reference in references {
             if let Origin::External(reference) = origin(cluster, reference) {
@@ -102,12 +102,21 @@ pub(super) async fn obtain(
 ) -> Result<(), BuildError> {
     let mut uses = uses(cluster, &request.services)?;
     uses.retain(|_, used| request.externals || !used.bases_of.is_empty());
-    let each = uses
-        .iter()
-        .map(|(reference, used)| settle(tools, reference, used, request.pull));
+    let each = uses.iter().map(|(reference, used)| {
+        let pull = request.pull || used.bases_of.iter().any(|service| asks(cluster, service));
+        settle(tools, reference, used, pull)
+    });
     // One that is there costs two requests; as many at once as builds would run.
     let settled = stream::iter(each).buffer_unordered(request.jobs.max(1));
     settled.try_collect::<()>().await
+}
+
+/// Tells whether a service's build asks for its bases again each time (`pull: true`).
+fn asks(cluster: &Cluster, service: &ServiceName) -> bool {
+    match &cluster.services[service].source {
+        Source::Build(build) => build.options.pull,
+        Source::Image(_) => false,
+    }
 }
 
 async fn settle(tools: &Tools, reference: &str, used: &Use, pull: bool) -> Result<(), BuildError> {

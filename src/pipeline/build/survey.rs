@@ -1,10 +1,13 @@
 //! What there is to build, decided from what is on disk, on the engine and in the ledger. Nothing is changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::external::{standing, uses};
 use super::{BuildError, check};
-use crate::domain::cluster::{Cluster, Source};
+use crate::domain::cluster::{Build, Cluster, Source};
 use crate::domain::ledger::ImageIdentity;
 use crate::domain::name::ServiceName;
 use crate::domain::plan::build::{
@@ -22,6 +25,8 @@ pub struct Survey {
     pub named: BTreeMap<ServiceName, ImageIdentity>,
     /// What each build may read.
     pub(super) contexts: BTreeMap<ServiceName, Context>,
+    /// How long builds took the last time, as far as that is known.
+    pub(super) took: BTreeMap<ServiceName, Duration>,
 }
 
 impl Survey {
@@ -57,6 +62,11 @@ pub async fn survey(
         let content = Content {
             context: context.entries.digest(),
             dockerfile: context.dockerfile_digest,
+            folders: context
+                .folders
+                .iter()
+                .map(|(name, entries)| (name.clone(), entries.digest()))
+                .collect(),
         };
         found.contents.insert(name.clone(), content);
     }
@@ -82,37 +92,78 @@ pub async fn survey(
         Some((past?.identity.clone(), image.tags.first()?.clone()))
     });
     let present = tools.engine.present(&built.collect::<Vec<_>>()).await?;
-    let plan = plan(images, &past, &present, no_cache);
+    let took = past.iter().filter_map(|(service, past)| {
+        let record = past.same.as_ref().or(past.last.as_ref())?;
+        let took = Duration::from_millis(record.elapsed_ms);
+        Some((service.clone(), took)).filter(|_| !took.is_zero())
+    });
     Ok(Survey {
-        plan,
+        took: took.collect(),
+        plan: plan(images, &past, &present, no_cache),
         named,
         contexts,
     })
 }
+
+/// How many folders are hashed at a time: reading is faster than hashing, and more would only use the disk up.
+const HASHED_AT_ONCE: usize = 4;
 
 async fn contexts(
     tools: &Tools,
     cluster: &Cluster,
     services: &BTreeSet<ServiceName>,
 ) -> Result<BTreeMap<ServiceName, Context>, BuildError> {
-    let mut contexts = BTreeMap::new();
+    // Services that read the same are hashed once.
+    let mut readers: Vec<(&Build, Vec<&ServiceName>)> = Vec::new();
     for name in closure(cluster, services)? {
         let Source::Build(build) = &cluster.services[name].source else {
             continue;
         };
+        match readers
+            .iter_mut()
+            .find(|(other, _)| reads_alike(other, build))
+        {
+            Some((_, names)) => names.push(name),
+            None => readers.push((build, vec![name])),
+        }
+    }
+    let read = readers.into_iter().map(async |(build, names)| {
         let (checkout, build) = (tools.checkout.clone(), build.clone());
         // Hashing a large folder takes a while; interruption and progress go on meanwhile.
         let read = tokio::task::spawn_blocking(move || checkout.context(&build)).await;
-        let context = match read {
-            Ok(context) => context.map_err(|source| BuildError::Context {
-                service: name.clone(),
+        match read {
+            Ok(Ok(context)) => Ok((context, names)),
+            Ok(Err(source)) => Err(BuildError::Context {
+                service: names[0].clone(),
                 source,
-            })?,
-            Err(_) => return Err(BuildError::Interrupted),
-        };
-        contexts.insert(name.clone(), context);
+            }),
+            Err(_) => Err(BuildError::Interrupted),
+        }
+    });
+    let mut read = stream::iter(read).buffer_unordered(HASHED_AT_ONCE);
+    let mut contexts = BTreeMap::new();
+    while let Some((context, names)) = read.try_next().await? {
+        contexts.extend(
+            names
+                .into_iter()
+                .map(|name| (name.clone(), context.clone())),
+        );
     }
     Ok(contexts)
+}
+
+fn reads_alike(one: &Build, other: &Build) -> bool {
+    let files = |build: &Build| {
+        let used = build.used();
+        let used = used.map(|(name, context)| (name.clone(), context.clone()));
+        (
+            build.context.clone(),
+            build.dockerfile.clone(),
+            build.inline.clone(),
+            used.collect::<Vec<_>>(),
+        )
+    };
+    files(one) == files(other)
 }
 
 async fn past(tools: &Tools, images: &[Wanted]) -> Result<BTreeMap<ServiceName, Past>, BuildError> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Checkout;
 use super::entry::{self, Entries, Entry, Kind};
@@ -112,7 +113,7 @@ impl Checkout {
             let below = entry.path.strip_prefix(path).unwrap_or(&entry.path);
             entry.path = target.components().chain(below.components()).collect();
         }
-        Ok(TarStream::new(entries, None))
+        Ok(TarStream::new(Arc::new(entries), None))
     }
 }
 

@@ -1,15 +1,16 @@
 //! A build context: what a build may read of the repository.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Checkout;
 use super::entry::{self, Entries, Entry, Kind};
 use super::error::CheckoutError;
 use super::ignore::Ignore;
 use super::send::TarStream;
-use crate::domain::cluster::Build;
+use crate::domain::cluster::{Build, NamedContext};
 use crate::domain::name::Digest;
 
 /// The Dockerfile's name in what is sent when it lies outside the context, or is left out of it.
@@ -19,15 +20,15 @@ const OUTSIDE: &str = ".longshore.Dockerfile";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// What is in it.
-    pub entries: Entries,
+    pub entries: Arc<Entries>,
     /// The Dockerfile's path in what is sent.
     pub dockerfile: PathBuf,
     /// The Dockerfile's text, what is not UTF-8 in it replaced.
     pub dockerfile_text: String,
     /// Digest of the Dockerfile's content.
     pub dockerfile_digest: Digest,
-    /// The frontend that the Dockerfile's `# syntax=` line asks for; the engine gets it from a registry.
-    pub syntax: Option<String>,
+    /// What is in the named contexts that are folders and used.
+    pub folders: BTreeMap<String, Arc<Entries>>,
 }
 
 impl Checkout {
@@ -38,28 +39,33 @@ impl Checkout {
     /// If a file cannot be read, a path leads out of the repository, or `.dockerignore` is malformed.
     pub fn context(&self, build: &Build) -> Result<Context, CheckoutError> {
         let folder = self.inside(&build.context)?;
-        let dockerfile = self.inside(&build.dockerfile)?;
-        let ignore = Ignore::read(&folder, &self.root.join(&build.dockerfile))?;
-        let mut entries = Entries::default();
-        let hidden = BTreeSet::new();
-        let walk = Walk {
-            ignore: &ignore,
-            root: &folder,
-            hidden: &hidden,
+        let written = self.root.join(&build.dockerfile);
+        let own = build.inline.is_none().then_some(written.as_path());
+        let entries = read(&folder, &Ignore::read(&folder, own)?)?;
+        let (bytes, within) = match &build.inline {
+            Some(text) => (text.clone().into_bytes(), None),
+            None => {
+                let dockerfile = self.inside(&build.dockerfile)?;
+                let bytes = fs::read(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
+                let within = dockerfile.strip_prefix(&folder).ok().map(Path::to_owned);
+                (bytes, within)
+            }
         };
-        walk.folder(&folder, &mut entries)?;
-        entries.sort();
-        let bytes = fs::read(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let within = dockerfile.strip_prefix(&folder).ok();
-        let within = within.filter(|path| entries.0.iter().any(|entry| entry.path == **path));
-        let path = within.map_or_else(|| PathBuf::from(OUTSIDE), Path::to_owned);
+        let within = within.filter(|path| entries.0.iter().any(|entry| entry.path == *path));
+        let mut folders = BTreeMap::new();
+        for (name, context) in build.used() {
+            if let NamedContext::Folder(path) = context {
+                let folder = self.inside(path)?;
+                let entries = read(&folder, &Ignore::read(&folder, None)?)?;
+                folders.insert(name.clone(), Arc::new(entries));
+            }
+        }
         Ok(Context {
-            entries,
-            dockerfile: path,
+            entries: Arc::new(entries),
+            dockerfile: within.unwrap_or_else(|| PathBuf::from(OUTSIDE)),
             dockerfile_digest: Digest::of(&bytes),
-            syntax: syntax(&text),
-            dockerfile_text: text,
+            dockerfile_text: String::from_utf8_lossy(&bytes).into_owned(),
+            folders,
         })
     }
 }
@@ -70,8 +76,22 @@ impl Context {
     #[must_use]
     pub fn stream(&self, dockerfile: String) -> TarStream {
         let replaced = (self.dockerfile.clone(), dockerfile);
-        TarStream::new(self.entries.clone(), Some(replaced))
+        TarStream::new(Arc::clone(&self.entries), Some(replaced))
     }
+}
+
+/// Reads a folder but for what is left out.
+fn read(folder: &Path, ignore: &Ignore) -> Result<Entries, CheckoutError> {
+    let mut entries = Entries::default();
+    let hidden = BTreeSet::new();
+    let walk = Walk {
+        ignore,
+        root: folder,
+        hidden: &hidden,
+    };
+    walk.folder(folder, &mut entries)?;
+    entries.sort();
+    Ok(entries)
 }
 
 /// Reads a whole folder but for these paths and what lies below them.
@@ -138,16 +158,6 @@ fn kind(from: &Path, meta: &fs::Metadata) -> Result<Kind, CheckoutError> {
             path: from.to_owned(),
         })
     }
-}
-
-/// Reads the `# syntax=` directive, which counts only before anything else but directives (Dockerfile reference,
-/// "Parser directives").
-fn syntax(text: &str) -> Option<String> {
-    let directives = text
-        .lines()
-        .map_while(|line| line.trim().strip_prefix('#')?.split_once('='));
-    let mut named = directives.filter(|(key, _)| key.trim().eq_ignore_ascii_case("syntax"));
-    named.next().map(|(_, value)| value.trim().to_owned())
 }
 
 #[cfg(test)]

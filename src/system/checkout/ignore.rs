@@ -20,15 +20,19 @@ struct Rule {
 }
 
 impl Ignore {
-    /// Reads the file that rules a build: `<Dockerfile>.dockerignore`, else `.dockerignore` in the context, else none.
+    /// Reads the file that rules a context: `<Dockerfile>.dockerignore` where there is a Dockerfile, else `.dockerignore`
+    /// in the context, else none.
     ///
     /// # Errors
     ///
     /// If a file is there and cannot be read, or a line is not a pattern.
-    pub fn read(context: &Path, dockerfile: &Path) -> Result<Self, CheckoutError> {
-        let mut own = dockerfile.as_os_str().to_owned();
-        own.push(".dockerignore");
-        for path in [PathBuf::from(own), context.join(".dockerignore")] {
+    pub fn read(context: &Path, dockerfile: Option<&Path>) -> Result<Self, CheckoutError> {
+        let own = dockerfile.map(|dockerfile| {
+            let mut own = dockerfile.as_os_str().to_owned();
+            own.push(".dockerignore");
+            PathBuf::from(own)
+        });
+        for path in own.into_iter().chain([context.join(".dockerignore")]) {
             match std::fs::read(&path) {
                 Ok(bytes) => {
                     return Self::parse(&String::from_utf8_lossy(&bytes)).map_err(
@@ -205,7 +209,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        let read = || Ignore::read(folder.path(), &folder.path().join("Dockerfile")).unwrap();
+        let read = || Ignore::read(folder.path(), Some(&folder.path().join("Dockerfile"))).unwrap();
         assert_eq!(read(), Ignore::default());
         write(".dockerignore", "a");
         assert!(read().leaves_out("a"));

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{self, Poll};
 
 use bytes::Bytes;
@@ -29,16 +30,13 @@ impl TarStream {
     /// Starts to write entries; a blocking thread does it. `replaced` is a file with another text than on disk, or that
     /// is not there at all. Needs a tokio runtime.
     #[must_use]
-    pub fn new(mut entries: Entries, replaced: Option<(PathBuf, String)>) -> Self {
+    pub fn new(entries: Arc<Entries>, replaced: Option<(PathBuf, String)>) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
         tokio::task::spawn_blocking(move || {
             let mut pipe = Pipe {
                 sender,
                 chunk: Vec::with_capacity(CHUNK),
             };
-            if let Some((path, _)) = &replaced {
-                entries.0.retain(|entry| entry.path != *path);
-            }
             let result = write(&entries, replaced.as_ref(), &mut pipe).and_then(|()| pipe.flush());
             if let Err(error) = result {
                 // A receiver that went away wanted no more of it.
@@ -93,6 +91,9 @@ fn write(
 ) -> io::Result<()> {
     let mut archive = Builder::new(pipe);
     for Entry { path, from, kind } in &entries.0 {
+        if replaced.is_some_and(|(other, _)| other == path) {
+            continue;
+        }
         match kind {
             Kind::Folder => {
                 let mut header = header(EntryType::Directory, 0o755, 0);

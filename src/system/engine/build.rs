@@ -1,6 +1,7 @@
-//! Building an image.
+//! Building an image: by the engine's API, or by Docker's buildx plugin where a build needs a session with BuildKit.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use bollard::body_try_stream;
 use bollard::errors::Error;
@@ -9,7 +10,9 @@ use bollard::query_parameters::{BuildImageOptions, BuilderVersion};
 use futures_util::TryStreamExt;
 
 use super::progress::{CLASSIC, Progress, Told};
-use super::{Engine, EngineError, Image};
+use super::{Engine, EngineError, Image, buildx};
+use crate::domain::cluster::Build;
+use crate::domain::plan::build::{Builder, BuilderKind};
 use crate::system::checkout::TarStream;
 
 /// How an image is built.
@@ -19,12 +22,10 @@ pub struct BuildSpec<'b> {
     pub tags: &'b [String],
     /// The Dockerfile's path in the context.
     pub dockerfile: String,
-    /// Build arguments.
-    pub args: &'b BTreeMap<String, String>,
-    /// The stage to build, if not the last.
-    pub target: Option<&'b str>,
-    /// Labels of the image.
-    pub labels: &'b BTreeMap<String, String>,
+    /// What the definition says.
+    pub build: &'b Build,
+    /// The repository, in which files of secrets and keys lie.
+    pub root: &'b Path,
     /// Names in what the builder prints, and what a person knows them by.
     pub known_as: &'b BTreeMap<String, String>,
     /// Whether nothing of an earlier build may be used.
@@ -32,6 +33,17 @@ pub struct BuildSpec<'b> {
 }
 
 impl Engine {
+    /// Says who builds.
+    #[must_use]
+    pub fn builder(&self) -> Builder {
+        Builder {
+            kind: self.builder,
+            version: self.version.clone(),
+            plugin: buildx::find().is_some(),
+            containerd: self.containerd,
+        }
+    }
+
     /// Builds an image from a context, telling what the builder prints. Dropping the future ends the build.
     ///
     /// # Errors
@@ -41,8 +53,29 @@ impl Engine {
         &self,
         spec: &BuildSpec<'_>,
         context: TarStream,
-        mut tell: impl FnMut(Told<'_>),
+        tell: impl FnMut(Told<'_>),
     ) -> Result<Image, EngineError> {
+        let id = if self.builder().by_plugin(&spec.build.options) {
+            self.by_plugin(spec, context, tell).await?
+        } else {
+            self.by_api(spec, context, tell).await?
+        };
+        for tag in spec.tags {
+            self.tag(&id, tag).await?;
+        }
+        let image = self.image(&id).await?;
+        image.ok_or_else(|| EngineError::Identity {
+            image: id,
+            why: "it is gone right after its build".to_owned(),
+        })
+    }
+
+    async fn by_api(
+        &self,
+        spec: &BuildSpec<'_>,
+        context: TarStream,
+        mut tell: impl FnMut(Told<'_>),
+    ) -> Result<String, EngineError> {
         let mut progress = Progress::new(spec.known_as);
         let built = {
             let options = self.options(spec);
@@ -63,39 +96,37 @@ impl Engine {
             reason: known(spec.known_as, reason(failed, &error)),
             tail,
         })?;
-        let name = spec.tags.first().cloned().unwrap_or_default();
-        let id = id.unwrap_or(name);
-        for tag in spec.tags {
-            self.tag(&id, tag).await?;
-        }
-        let image = self.image(&id).await?;
-        image.ok_or_else(|| EngineError::Identity {
-            image: id,
-            why: "it is gone right after its build".to_owned(),
-        })
+        Ok(id.unwrap_or_else(|| spec.tags.first().cloned().unwrap_or_default()))
     }
 
     fn options(&self, spec: &BuildSpec<'_>) -> BuildImageOptions {
-        let args = spec
-            .args
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone()));
+        let Build {
+            args,
+            target,
+            labels,
+            options,
+            ..
+        } = spec.build;
+        let buildkit = self.builder == BuilderKind::BuildKit;
+        let size = options.shm_size.and_then(|size| i32::try_from(size).ok());
+        let host = options.extra_hosts.first();
         BuildImageOptions {
             dockerfile: spec.dockerfile.clone(),
-            buildargs: Some(args.collect()),
-            target: spec.target.unwrap_or_default().to_owned(),
-            labels: Some(spec.labels.clone().into_iter().collect()),
-            nocache: spec.no_cache,
+            buildargs: Some(args.clone().into_iter().collect()),
+            target: target.clone().unwrap_or_default(),
+            labels: Some(labels.clone().into_iter().collect()),
+            nocache: spec.no_cache || options.no_cache,
+            platform: options.platform.clone().unwrap_or_default(),
+            networkmode: options.network.clone(),
+            shmsize: size,
+            extrahosts: host.map(|(name, address)| format!("{name}:{address}")),
             rm: true,
             forcerm: true,
-            version: if self.buildkit {
-                BuilderVersion::BuilderBuildKit
-            } else {
-                BuilderVersion::BuilderV1
+            version: match buildkit {
+                true => BuilderVersion::BuilderBuildKit,
+                false => BuilderVersion::BuilderV1,
             },
-            session: self
-                .buildkit
-                .then(|| format!("longshore-{:032x}", rand::random::<u128>())),
+            session: buildkit.then(|| format!("longshore-{:032x}", rand::random::<u128>())),
             ..BuildImageOptions::default()
         }
     }
@@ -128,7 +159,12 @@ fn take(
 
 /// Says why it failed: what the failing step said, which is more than the builder's summary, else the error itself.
 fn reason(failed: Option<String>, error: &Error) -> String {
-    let said = if let Error::DockerStreamError { error } = error {
+    failed.unwrap_or_else(|| said(error))
+}
+
+/// Says an error of the engine in its own words, without ours around them.
+pub(super) fn said(error: &Error) -> String {
+    if let Error::DockerStreamError { error } = error {
         error.clone()
     } else if let Error::DockerResponseServerError { message, .. } = error {
         message.clone()
@@ -140,6 +176,5 @@ fn reason(failed: Option<String>, error: &Error) -> String {
             source = cause.source();
         }
         text
-    };
-    failed.unwrap_or(said)
+    }
 }

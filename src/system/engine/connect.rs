@@ -7,6 +7,7 @@ use bollard::{API_DEFAULT_VERSION, Docker};
 
 use super::{Engine, EngineError};
 use crate::domain::ledger::Timestamp;
+use crate::domain::plan::build::BuilderKind;
 use crate::system::{clock, environment};
 
 /// The oldest API taken: Docker Engine 20.10, the first whose BuildKit needs no experimental flag.
@@ -73,7 +74,12 @@ impl Engine {
         Ok(Self {
             docker,
             address: address.to_owned(),
-            buildkit: !podman && !classic,
+            builder: match (podman, classic) {
+                (true, _) => BuilderKind::Podman,
+                (false, true) => BuilderKind::Classic,
+                (false, false) => BuilderKind::BuildKit,
+            },
+            version: version.version.unwrap_or_default(),
             containerd: status.iter().any(snapshotter),
             ahead: info.system_time.as_deref().map_or(0, ahead),
             configs: std::sync::Arc::default(),

@@ -73,6 +73,26 @@ pub enum EngineError {
         /// The last lines it printed.
         tail: Vec<String>,
     },
+    /// A secret that a build may read is not to be had.
+    #[error("failed to read the build secret {id}: {why}")]
+    Secret {
+        /// Its id.
+        id: String,
+        /// Why.
+        why: String,
+    },
+    /// The buildx plugin does not work.
+    #[error("failed to run Docker's buildx plugin: {why}")]
+    Plugin {
+        /// Why.
+        why: String,
+    },
+    /// A folder could not be made an image, from which a build could take it.
+    #[error("failed to bring the files of a named context to the engine: {why}")]
+    Import {
+        /// Why.
+        why: String,
+    },
     /// An image's identity cannot be told from what the engine says.
     #[error("failed to identify image {image}: {why}")]
     Identity {
@@ -133,6 +153,9 @@ impl EngineError {
             | Self::Build { .. }
             | Self::Identity { .. }
             | Self::Unpack { .. }
+            | Self::Secret { .. }
+            | Self::Plugin { .. }
+            | Self::Import { .. }
             | Self::Log { .. } => false,
         }
     }
@@ -160,13 +183,15 @@ pub(super) fn missing(error: &Error) -> bool {
 impl Explain for EngineError {
     fn kind(&self) -> Kind {
         match self {
-            Self::Address { .. } => Kind::Invalid,
+            Self::Address { .. } | Self::Secret { .. } => Kind::Invalid,
             Self::Unreachable { .. } | Self::Silent { .. } | Self::TooOld { .. } => {
                 Kind::Unreachable
             }
             Self::Request { .. }
             | Self::Pull { .. }
             | Self::Build { .. }
+            | Self::Plugin { .. }
+            | Self::Import { .. }
             | Self::Identity { .. }
             | Self::Unpack { .. }
             | Self::Log { .. } => Kind::Failed,
@@ -192,7 +217,14 @@ impl Explain for EngineError {
             Self::Log { .. } | Self::Unpack { .. } => {
                 &["check that the disk has room and that you may write there"]
             }
-            Self::Request { .. } | Self::Build { .. } | Self::Identity { .. } => &[],
+            Self::Secret { .. } => &[
+                "the definition says under `secrets:` where it comes from: a variable of your shell, or a file",
+            ],
+            Self::Plugin { .. } => &["`docker buildx version` says whether it works"],
+            Self::Request { .. }
+            | Self::Build { .. }
+            | Self::Import { .. }
+            | Self::Identity { .. } => &[],
         };
         hints.iter().map(ToString::to_string).collect()
     }

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use bollard::body_try_stream;
 use bollard::query_parameters::{
     CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
+use super::build::said;
 use super::error::missing;
 use super::{Engine, EngineError};
 use crate::domain::ledger::ImageIdentity;
 use crate::domain::name::Digest;
+use crate::system::checkout::TarStream;
 
 /// An image on an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +146,25 @@ impl Engine {
                 tell(&status);
             }
         }
+        Ok(())
+    }
+
+    /// Makes an image of files, with nothing to run, under a name.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses, or a file is no longer what was hashed.
+    pub async fn import(&self, files: TarStream, name: &str) -> Result<(), EngineError> {
+        let (repository, tag) = split(name);
+        let options = CreateImageOptionsBuilder::new()
+            .from_src("-")
+            .repo(repository)
+            .tag(tag)
+            .build();
+        let body = Some(body_try_stream(files));
+        let mut progress = self.docker.create_image(Some(options), body, None);
+        let failed = |error: bollard::errors::Error| EngineError::Import { why: said(&error) };
+        while progress.try_next().await.map_err(failed)?.is_some() {}
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 mod archive;
 mod build;
+mod buildx;
 mod connect;
 mod container;
 mod error;
@@ -17,6 +18,7 @@ mod options;
 mod owner;
 mod presence;
 mod progress;
+mod rawjson;
 
 pub use archive::{Allowance, CopiedOut};
 pub use build::BuildSpec;
@@ -34,14 +36,17 @@ use std::sync::{Arc, Mutex};
 use bollard::Docker;
 
 use crate::domain::name::Digest;
+use crate::domain::plan::build::BuilderKind;
 
 /// A connection to an engine. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Engine {
     docker: Docker,
     address: String,
-    /// Whether builds go through BuildKit; Podman and `DOCKER_BUILDKIT=0` have the classic builder.
-    buildkit: bool,
+    /// Which builder it has; Podman has its own, and `DOCKER_BUILDKIT=0` asks for Docker's classic one.
+    builder: BuilderKind,
+    /// Its version, as it says it.
+    version: String,
     /// Whether images lie in containerd's store, where an image's id is its manifest's digest.
     containerd: bool,
     /// How many seconds its clock is before ours.

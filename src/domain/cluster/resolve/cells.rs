@@ -201,10 +201,10 @@ impl Variants<'_> {
 }
 
 /// Returns the images that a service names.
-fn references(source: &Source) -> &[String] {
+fn references(source: &Source) -> Vec<&String> {
     match source {
-        Source::Build(build) => &build.bases,
-        Source::Image(reference) => std::slice::from_ref(reference),
+        Source::Build(build) => build.images().collect(),
+        Source::Image(reference) => vec![reference],
     }
 }
 

@@ -22,7 +22,7 @@ impl Resolver<'_> {
                 "waits for",
             );
         }
-        if let Some(circle) = circle(&builds(services)) {
+        if let Some(circle) = circle(&builds(self.cluster_text(), services)) {
             self.tell_circle(
                 reading,
                 &circle,
@@ -38,7 +38,7 @@ impl Resolver<'_> {
         reading: &Reading,
         services: &BTreeMap<ServiceName, Service>,
     ) {
-        let tags = Tags::of(services);
+        let tags = Tags::of(self.cluster_text(), services);
         for (name, service) in services {
             let Source::Build(build) = &service.source else {
                 continue;
@@ -48,8 +48,7 @@ impl Resolver<'_> {
                 continue;
             };
             let same = matches!(&services[first].source, Source::Build(other) if {
-                (&other.context, &other.dockerfile, &other.args, &other.target)
-                    == (&build.context, &build.dockerfile, &build.args, &build.target)
+                other == build
             });
             if same {
                 continue;
@@ -65,6 +64,11 @@ impl Resolver<'_> {
             }
             self.tell(problem.help("give one of them another `image`, or leave it out"));
         }
+    }
+
+    /// Returns what the cluster is called, valid or not.
+    pub(super) fn cluster_text(&self) -> Option<&str> {
+        self.definition.name.as_ref().map(|name| name.text.as_str())
     }
 
     fn tell_circle(&mut self, reading: &Reading, circle: &[&ServiceName], what: &str, verb: &str) {
@@ -104,12 +108,11 @@ fn waits(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
         .collect()
 }
 
-fn builds(services: &BTreeMap<ServiceName, Service>) -> Edges<'_> {
-    let tags = Tags::of(services);
-    let on = |service: &'_ Service| match &service.source {
+fn builds<'a>(cluster: Option<&str>, services: &'a BTreeMap<ServiceName, Service>) -> Edges<'a> {
+    let tags = Tags::of(cluster, services);
+    let on = |service: &'a Service| match &service.source {
         Source::Build(build) => build
-            .bases
-            .iter()
+            .images()
             .filter_map(|base| tags.builder(base))
             .collect(),
         Source::Image(_) => BTreeSet::new(),

@@ -6,6 +6,7 @@
 mod advice;
 mod ahead;
 mod beside;
+mod build;
 mod cells;
 mod circle;
 mod edges;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Resolved, Surroundings, resolve};
 use crate::domain::cluster::{
-    Cluster, Condition, Healthcheck, HealthcheckCommand, MountSource, Placement, Probe, Restart,
-    Service, Source,
+    Build, BuildOptions, Cluster, Condition, Healthcheck, HealthcheckCommand, MountSource,
+    NamedContext, Placement, Probe, Restart, SecretSource, Service, Source,
 };
 use crate::domain::definition::{Content, Definition, Loader, Problems, Request, Step};
 
@@ -200,6 +200,98 @@ fn a_dockerfile_tells_what_it_is_built_on() {
     assert_eq!(build.context.to_str(), Some("app/web"));
     assert_eq!(build.dockerfile.to_str(), Some("app/web/Dockerfile"));
     assert_eq!(build.tag.as_deref(), Some("acme/web"));
+}
+
+fn built(services: &str, files: &[(&str, &str)]) -> BTreeMap<String, Build> {
+    let text = format!("name: shop\nservices:\n{services}");
+    let files: Vec<_> = [("compose.yaml", text.as_str())]
+        .into_iter()
+        .chain(files.iter().copied())
+        .collect();
+    let cluster = of(&files, &[]).unwrap().cluster;
+    let services = cluster.services.into_iter();
+    services
+        .filter_map(|(name, service)| match service.source {
+            Source::Build(build) => Some((name.to_string(), *build)),
+            Source::Image(_) => None,
+        })
+        .collect()
+}
+
+#[test]
+fn named_contexts_lead_to_images_and_folders() {
+    let services = "  web:\n    build:\n      context: web\n      additional_contexts: [base=service:base, 'lib=service:lib', tools=docker-image://tools:1, files=../files, unused=docker-image://x]\n  \
+        base: {build: base}\n  lib: {build: base, image: acme/lib}\n";
+    let dockerfile = "FROM base\nCOPY --from=lib / /\nCOPY --from=tools / /\nCOPY --from=files / /\nCOPY --from=other / /\n";
+    let files = [
+        ("web/Dockerfile", dockerfile),
+        ("base/Dockerfile", "FROM scratch"),
+    ];
+    let web = built(services, &files).remove("web").unwrap();
+    assert_eq!(web.bases, ["other"]);
+    let image = |reference: &str| NamedContext::Image(reference.to_owned());
+    assert_eq!(web.contexts["base"], image("shop-base"));
+    assert_eq!(web.contexts["lib"], image("acme/lib"));
+    assert_eq!(web.contexts["files"], NamedContext::Folder("files".into()));
+    assert!(web.contexts.contains_key("unused") && !web.used_contexts.contains("unused"));
+    let images: Vec<_> = web.images().map(String::as_str).collect();
+    assert_eq!(images, ["other", "shop-base", "acme/lib", "tools:1"]);
+}
+
+#[test]
+fn a_dockerfile_may_stand_in_the_definition() {
+    let services =
+        "  web:\n    build:\n      context: web\n      dockerfile_inline: |\n        FROM inline\n";
+    let web = built(services, &[]).remove("web").unwrap();
+    assert_eq!(web.inline.as_deref(), Some("FROM inline\n"));
+    assert_eq!(web.bases, ["inline"]);
+}
+
+#[test]
+fn what_a_builder_is_asked_for_is_taken_whole() {
+    let services = "  web:\n    build:\n      context: web\n      secrets: [file, {source: variable, target: token}]\n      ssh: [default, key=./id]\n      \
+        platforms: [linux/amd64]\n      network: none\n      shm_size: 1m\n      ulimits: {nofile: 5}\n      extra_hosts: ['a=::1']\n      \
+        privileged: true\n      tags: [acme/web:2]\n      no_cache: true\n      pull: true\n      cache_from: [x]\n      cache_to: [y]\n\
+        secrets: {file: {file: ./s}, variable: {environment: TOKEN}}\n";
+    let web = built(services, &[("web/Dockerfile", "FROM a")]).remove("web");
+    assert_eq!(
+        web.unwrap().options,
+        BuildOptions {
+            secrets: [
+                ("file".to_owned(), SecretSource::File("app/s".into())),
+                ("token".to_owned(), SecretSource::Variable("TOKEN".into())),
+            ]
+            .into(),
+            ssh: [
+                ("default".to_owned(), None),
+                ("key".to_owned(), Some("app/id".into()))
+            ]
+            .into(),
+            cache_from: vec!["x".to_owned()],
+            cache_to: vec!["y".to_owned()],
+            platform: Some("linux/amd64".to_owned()),
+            network: Some("none".to_owned()),
+            shm_size: Some(1024 * 1024),
+            ulimits: [("nofile".to_owned(), (5, 5))].into(),
+            extra_hosts: vec![("a".to_owned(), "::1".to_owned())],
+            no_cache: true,
+            no_cache_filter: Vec::new(),
+            pull: true,
+            entitlements: ["security.insecure".to_owned()].into(),
+            tags: vec!["acme/web:2".to_owned()],
+        }
+    );
+}
+
+#[test]
+fn a_circle_through_names_that_nobody_wrote_is_seen() {
+    let text = "name: shop\nservices: {a: {build: a}, b: {build: {context: b, additional_contexts: {x: service:a}}}}";
+    let files = [
+        ("compose.yaml", text),
+        ("a/Dockerfile", "FROM shop-b"),
+        ("b/Dockerfile", "FROM x"),
+    ];
+    assert_eq!(codes(&files), ["circle"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::cluster::{Cluster, Source, full};
+use crate::domain::cluster::{Cluster, Source, default_tag, full};
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::ServiceName;
 
@@ -36,19 +36,23 @@ impl Explain for Circle {
     }
 
     fn hints(&self) -> Vec<String> {
-        vec!["change the FROM line of one of them".to_owned()]
+        vec!["change the FROM line or the additional context of one of them".to_owned()]
     }
 }
 
-/// Returns the names that a service's built image gets on the engine: its `image:`, else Compose's default.
+/// Returns the names that a service's built image gets on the engine: its `image:`, else Compose's default; then `tags:`.
 #[must_use]
 pub fn tags(cluster: &Cluster, service: &ServiceName) -> Vec<String> {
-    let default = format!("{}-{}", cluster.name, service.file()).to_ascii_lowercase();
-    let own = match cluster.services.get(service).map(|service| &service.source) {
-        Some(Source::Build(build)) => build.tag.clone(),
-        Some(Source::Image(_)) | None => None,
-    };
-    vec![own.unwrap_or(default)]
+    let default = || default_tag(cluster.name.as_str(), service);
+    match cluster.services.get(service).map(|service| &service.source) {
+        Some(Source::Build(build)) => {
+            let first = build.tag.clone().unwrap_or_else(default);
+            let mut tags = vec![first];
+            tags.extend(build.options.tags.iter().cloned());
+            tags
+        }
+        Some(Source::Image(_)) | None => vec![default()],
+    }
 }
 
 /// Returns where a reference leads: to the service that builds it, or out of the cluster.
@@ -106,15 +110,15 @@ pub fn closure<'c>(
 }
 
 fn parents<'c>(cluster: &'c Cluster, source: &'c Source) -> Vec<&'c ServiceName> {
-    let references: &[String] = match source {
-        Source::Build(build) => &build.bases,
-        Source::Image(reference) => std::slice::from_ref(reference),
+    let references: Vec<&String> = match source {
+        Source::Build(build) => build.images().collect(),
+        Source::Image(reference) => vec![reference],
     };
     let service = |reference: &'c String| match origin(cluster, reference) {
         Origin::Service(parent) => Some(parent),
         Origin::External(_) | Origin::Scratch => None,
     };
-    references.iter().filter_map(service).collect()
+    references.into_iter().filter_map(service).collect()
 }
 
 struct Walk<'w, 'c> {

@@ -35,18 +35,18 @@ fn build(context: &str, bases: &[&str]) -> Build {
     Build {
         context: context.into(),
         dockerfile: format!("{context}/Dockerfile").into(),
-        args: BTreeMap::new(),
-        target: None,
-        labels: BTreeMap::new(),
-        tag: None,
         bases: bases.iter().map(ToString::to_string).collect(),
+        ..Build::default()
     }
 }
 
 fn cluster(services: &[(&str, Build)]) -> Cluster {
-    let services = services
-        .iter()
-        .map(|(name, build)| (self::name(name), service(Source::Build(build.clone()))));
+    let services = services.iter().map(|(name, build)| {
+        (
+            self::name(name),
+            service(Source::Build(Box::new(build.clone()))),
+        )
+    });
     Cluster {
         name: "shop".parse().unwrap(),
         services: services.collect(),
@@ -68,6 +68,7 @@ fn found(contents: &[(&str, &str)]) -> Found {
     let content = |text: &str| Content {
         context: Digest::of(text),
         dockerfile: Digest::of("FROM x"),
+        folders: BTreeMap::new(),
     };
     Found {
         contents: contents
@@ -90,6 +91,7 @@ fn record(image: &Wanted, identity: &ImageIdentity) -> BuildRecord {
             actor: "a".to_owned(),
         },
         at: Timestamp(0),
+        elapsed_ms: 0,
     }
 }
 
@@ -328,5 +330,128 @@ fn what_is_not_known_of_a_base_is_never_taken_for_unchanged() {
     assert_eq!(
         plan.explain(),
         "a  build  not on the engine yet: debian:trixie\n"
+    );
+}
+
+#[test]
+fn what_a_name_stands_for_decides_and_the_name_of_the_cluster_does_not() {
+    let image = |reference: &str| NamedContext::Image(reference.to_owned());
+    let with = |one: &str, other: &str| {
+        let contexts = [
+            ("one".to_owned(), image(one)),
+            ("two".to_owned(), image(other)),
+        ];
+        Build {
+            used_contexts: contexts.iter().map(|(name, _)| name.clone()).collect(),
+            contexts: contexts.into(),
+            ..build("a", &[])
+        }
+    };
+    let base = || ("base", build("base", &["debian:trixie"]));
+    let other = || ("other", build("other", &["scratch"]));
+    let here = found(&[("a", "1"), ("base", "2"), ("other", "3")]);
+    let of = |name: &str, build: Build| {
+        let mut cluster = cluster(&[("a", build), base(), other()]);
+        cluster.name = name.parse().unwrap();
+        let images = all(&here, &cluster);
+        images
+            .into_iter()
+            .find(|image| image.services[0].as_str() == "a")
+            .unwrap()
+    };
+    let reference = of("shop", with("shop-base", "shop-other"));
+    assert_eq!(
+        reference.parents.values().collect::<Vec<_>>(),
+        [&name("base"), &name("other")]
+    );
+    let renamed = of("mall", with("mall-base", "mall-other"));
+    assert_eq!(renamed.fingerprint, reference.fingerprint);
+    let exchanged = of("shop", with("shop-other", "shop-base"));
+    assert_eq!(
+        difference(&reference.ingredients, &exchanged.ingredients),
+        ["context one".to_owned(), "context two".to_owned()].into()
+    );
+    let external = of("shop", with("debian:trixie", "scratch"));
+    assert_eq!(external.bases.len(), 1);
+    assert!(external.parents.is_empty() && external.unknown.is_empty());
+    assert!(!of("shop", with("gone:1", "scratch")).unknown.is_empty());
+}
+
+#[test]
+fn what_the_builder_is_asked_for_decides_where_it_changes_the_image() {
+    use crate::domain::cluster::SecretSource;
+    let here = found(&[("a", "1")]);
+    let of = |options: BuildOptions| {
+        let build = Build {
+            options,
+            ..build("a", &["scratch"])
+        };
+        all(&here, &cluster(&[("a", build)]))[0].fingerprint
+    };
+    let secret = |variable: &str| {
+        BTreeMap::from([("t".to_owned(), SecretSource::Variable(variable.to_owned()))])
+    };
+    let reference = of(BuildOptions::default());
+    let same = [
+        BuildOptions {
+            no_cache: true,
+            pull: true,
+            tags: vec!["other".to_owned()],
+            ..BuildOptions::default()
+        },
+        BuildOptions {
+            cache_from: vec!["a".to_owned()],
+            cache_to: vec!["b".to_owned()],
+            no_cache_filter: vec!["c".to_owned()],
+            ..BuildOptions::default()
+        },
+    ];
+    for options in same {
+        assert_eq!(of(options), reference);
+    }
+    let different = [
+        reference,
+        of(BuildOptions {
+            secrets: secret("A"),
+            ..BuildOptions::default()
+        }),
+        of(BuildOptions {
+            secrets: secret("B"),
+            ..BuildOptions::default()
+        }),
+        of(BuildOptions {
+            platform: Some("linux/arm64".to_owned()),
+            ..BuildOptions::default()
+        }),
+        of(BuildOptions {
+            network: Some("none".to_owned()),
+            ..BuildOptions::default()
+        }),
+        of(BuildOptions {
+            extra_hosts: vec![("a".to_owned(), "::1".to_owned())],
+            ..BuildOptions::default()
+        }),
+    ];
+    assert_eq!(BTreeSet::from(different).len(), different.len());
+}
+
+#[test]
+fn files_of_a_named_context_decide() {
+    let with = |files: &str| {
+        let mut here = found(&[("a", "1")]);
+        let content = here.contents.get_mut("a").unwrap();
+        content.folders = [("files".to_owned(), Digest::of(files))].into();
+        here
+    };
+    let build = Build {
+        contexts: [("files".to_owned(), NamedContext::Folder("files".into()))].into(),
+        used_contexts: ["files".to_owned()].into(),
+        ..build("a", &["scratch"])
+    };
+    let stack = cluster(&[("a", build)]);
+    let (one, other) = (all(&with("1"), &stack), all(&with("2"), &stack));
+    assert_eq!(
+        difference(&one[0].ingredients, &other[0].ingredients),
+        ["context files".to_owned()].into()
     );
 }

@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::io::Read;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
@@ -20,11 +19,7 @@ fn build(context: &str, dockerfile: &str) -> Build {
     Build {
         context: context.into(),
         dockerfile: dockerfile.into(),
-        args: BTreeMap::new(),
-        target: None,
-        labels: BTreeMap::new(),
-        tag: None,
-        bases: Vec::new(),
+        ..Build::default()
     }
 }
 
@@ -184,18 +179,53 @@ fn a_context_or_dockerfile_outside_the_repository_is_refused() {
 }
 
 #[test]
-fn the_syntax_line_is_seen_only_where_it_counts() {
-    for (text, expected) in [
-        (
-            "# syntax=docker/dockerfile:1\nFROM x",
-            Some("docker/dockerfile:1"),
-        ),
-        ("# escape=`\n#Syntax = a/b\nFROM x", Some("a/b")),
-        ("FROM x\n# syntax=a", None),
-        ("# a comment\n# syntax=a", None),
-        ("\n# syntax=a", None),
-    ] {
-        let folder = tree(&[("app/Dockerfile", text)]);
-        assert_eq!(context(&folder).syntax.as_deref(), expected, "{text:?}");
-    }
+fn a_dockerfile_in_the_definition_is_sent_beside_the_context() {
+    let folder = tree(&[
+        ("app/Dockerfile", "FROM x"),
+        ("app/.dockerignore", "a"),
+        ("app/a", "1"),
+        ("Dockerfile.dockerignore", "*"),
+    ]);
+    let inline = Build {
+        inline: Some("FROM inline".to_owned()),
+        ..build("app", "")
+    };
+    let context = Checkout::open(folder.path())
+        .unwrap()
+        .context(&inline)
+        .unwrap();
+    assert_eq!(paths(&context), [".dockerignore", "Dockerfile"]);
+    assert_eq!(context.dockerfile, Path::new(OUTSIDE));
+    assert_eq!(context.dockerfile_text, "FROM inline");
+}
+
+#[test]
+fn named_contexts_that_are_used_are_hashed_too() {
+    let folder = tree(&[
+        ("app/Dockerfile", "FROM x"),
+        ("files/.dockerignore", "out"),
+        ("files/in", "1"),
+        ("files/out", "1"),
+        ("unused/x", "1"),
+    ]);
+    let named = |path: &str| NamedContext::Folder(path.into());
+    let contexts = [("files", named("files")), ("unused", named("gone"))];
+    let build = Build {
+        contexts: contexts
+            .map(|(name, context)| (name.to_owned(), context))
+            .into(),
+        used_contexts: ["files".to_owned()].into(),
+        ..build("app", "app/Dockerfile")
+    };
+    let context = Checkout::open(folder.path())
+        .unwrap()
+        .context(&build)
+        .unwrap();
+    let names: Vec<_> = context.folders["files"]
+        .0
+        .iter()
+        .map(|entry| entry.path.to_str().unwrap())
+        .collect();
+    assert_eq!(names, [".dockerignore", "in"]);
+    assert_eq!(context.folders.len(), 1);
 }
