@@ -37,7 +37,7 @@ pub struct Arguments {
 ///
 /// If the definition is wrong, no engine answers, or a build fails.
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let project = context.project().await?;
+    let project = context.sources().await?;
     let request = BuildRequest {
         services: arguments.services.into_iter().collect(),
         jobs: jobs(arguments.jobs),

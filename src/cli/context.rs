@@ -11,6 +11,7 @@ use super::reporter::Reporter;
 use crate::domain::definition::{self, Problem};
 use crate::domain::failure::Kind;
 use crate::pipeline::Events;
+use crate::pipeline::build::fetch;
 use crate::pipeline::project::Project;
 use crate::pipeline::read::{Read, ReadRequest, read};
 use crate::system::environment;
@@ -102,6 +103,22 @@ impl Context {
         let read = self.read()?;
         self.warn_of(&read.resolved.warnings);
         Ok(Project::open(read, self.ledger.as_deref()).await?)
+    }
+
+    /// Reads the definition, opens its record, and fetches what is built from other repositories.
+    ///
+    /// # Errors
+    ///
+    /// If the definition is wrong, the tree cannot be read, the ledger cannot be used, or a repository is not to be had.
+    pub async fn sources(&self) -> Result<Project, Failure> {
+        let mut project = self.project().await?;
+        if project.cluster.remotes().next().is_some() {
+            let cluster = &mut project.cluster;
+            let fetched =
+                self.show(async |events| self.unless_interrupted(fetch(&events, cluster)).await);
+            fetched.await?;
+        }
+        Ok(project)
     }
 
     /// Does work that changes nothing, so that an interruption may end it anywhere.

@@ -13,7 +13,7 @@ use crate::pipeline::release::release;
 ///
 /// If the tree is not green, or no engine answers.
 pub async fn run(context: &Context) -> Result<(), Failure> {
-    let project = context.project().await?;
+    let project = context.sources().await?;
     let release = work(context, &project, async |tools| {
         Ok(release(&tools, &project).await?)
     })

@@ -33,7 +33,7 @@ pub struct Arguments {
 ///
 /// If a build fails, a test is red, or the rollout does not end healthy.
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let project = context.project().await?;
+    let project = context.sources().await?;
     if let Some(environment) = &arguments.environment {
         known(&project, environment)?;
     }

@@ -43,7 +43,7 @@ pub struct Arguments {
 ///
 /// If the definition is wrong, no engine answers, a build fails, or a test is red.
 pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure> {
-    let project = context.project().await?;
+    let project = context.sources().await?;
     let request = TestRequest {
         tests: select(&project.cluster.tests, &arguments.tests)?,
         jobs: jobs(arguments.jobs),

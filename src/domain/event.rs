@@ -90,6 +90,11 @@ pub enum Work {
         /// Its reference.
         image: String,
     },
+    /// Fetching another repository that images are built from.
+    Fetch {
+        /// Its address and the commit.
+        repository: String,
+    },
     /// Building a service's image.
     Build {
         /// The service.
@@ -193,6 +198,7 @@ impl Work {
             Self::Linked { test, .. } => Some(Self::Test { test: test.clone() }),
             Self::Reap
             | Self::Pull { .. }
+            | Self::Fetch { .. }
             | Self::Build { .. }
             | Self::Test { .. }
             | Self::Keep { .. }
@@ -209,6 +215,7 @@ impl Work {
             Self::Linked { service, .. } => service.to_string(),
             Self::Reap
             | Self::Pull { .. }
+            | Self::Fetch { .. }
             | Self::Build { .. }
             | Self::Test { .. }
             | Self::Keep { .. }
@@ -237,6 +244,7 @@ impl fmt::Display for Work {
         match self {
             Self::Reap => write!(f, "clean up"),
             Self::Pull { image } => write!(f, "pull {image}"),
+            Self::Fetch { repository } => write!(f, "fetch {repository}"),
             Self::Build { service } => write!(f, "build {service}"),
             Self::Test { test } => write!(f, "test {test}"),
             Self::Linked { test, service } => write!(f, "test {test}: {service}"),

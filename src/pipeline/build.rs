@@ -5,12 +5,14 @@ mod bases;
 mod carry_out;
 mod error;
 mod external;
+mod fetch;
 mod fit;
 mod imports;
 mod survey;
 
 pub use error::BuildError;
 pub(super) use error::chain;
+pub use fetch::fetch;
 pub use survey::{Survey, survey};
 
 use std::collections::{BTreeMap, BTreeSet};

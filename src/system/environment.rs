@@ -22,13 +22,24 @@ pub fn variables() -> BTreeMap<String, String> {
 /// (XDG Base Directory Specification 0.8).
 #[must_use]
 pub fn state_dir() -> PathBuf {
+    base_dir("XDG_STATE_HOME", ".local/state")
+        .unwrap_or_else(|| PathBuf::from("/var/lib"))
+        .join("longshore")
+}
+
+/// Returns the folder for what longshore can fetch again: `$XDG_CACHE_HOME/longshore`, else `~/.cache/longshore`.
+#[must_use]
+pub fn cache_dir() -> PathBuf {
+    base_dir("XDG_CACHE_HOME", ".cache")
+        .unwrap_or_else(|| PathBuf::from("/var/cache"))
+        .join("longshore")
+}
+
+fn base_dir(variable: &str, at_home: &str) -> Option<PathBuf> {
     let absolute = |name| {
         env::var_os(name)
             .map(PathBuf::from)
             .filter(|path| path.is_absolute())
     };
-    absolute("XDG_STATE_HOME")
-        .or_else(|| absolute("HOME").map(|home| home.join(".local/state")))
-        .unwrap_or_else(|| PathBuf::from("/var/lib"))
-        .join("longshore")
+    absolute(variable).or_else(|| absolute("HOME").map(|home| home.join(at_home)))
 }

@@ -158,6 +158,7 @@ fn is_read_by_phases(work: &Work) -> bool {
         Work::Build { .. } | Work::Test { .. } => true,
         Work::Reap
         | Work::Pull { .. }
+        | Work::Fetch { .. }
         | Work::Linked { .. }
         | Work::Keep { .. }
         | Work::LabImage

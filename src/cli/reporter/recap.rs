@@ -60,6 +60,7 @@ impl Recap {
                 Work::Test { .. } => self.tests.take(outcome),
                 Work::Reap
                 | Work::Pull { .. }
+                | Work::Fetch { .. }
                 | Work::Linked { .. }
                 | Work::Keep { .. }
                 | Work::LabImage

@@ -2,12 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use super::Remote;
+use crate::domain::definition::dockerfile::{self, Base, Outside};
+use crate::domain::definition::{At, Place, Problem, Source as Text, Spanned};
 
 /// How an image is built.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
+    /// The other repository that context and Dockerfile lie in, if they are not of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote: Option<Remote>,
     /// The context folder, relative to the repository's root, without `..`.
     pub context: PathBuf,
     /// The Dockerfile, relative to the repository's root.
@@ -99,6 +107,25 @@ impl BuildOptions {
 }
 
 impl Build {
+    /// Takes its Dockerfile into account, where that is had only now: one of another repository. Returns what is wrong
+    /// with it.
+    #[must_use]
+    pub fn made_from(&mut self, text: &Arc<Text>) -> Vec<Problem> {
+        let names: BTreeSet<String> = self.contexts.keys().cloned().collect();
+        let outside = Outside {
+            args: &self.args,
+            contexts: &names,
+        };
+        let target = self.target.clone().map(|value| {
+            let at = At::from(Place::file(text.path.as_str()));
+            Spanned { value, at }
+        });
+        let mut problems = Vec::new();
+        let found = dockerfile::bases(text, outside, target.as_ref(), &mut problems);
+        (self.bases, self.used_contexts) = Base::divided(found);
+        problems
+    }
+
     /// Returns the names that the definition gives to the image.
     pub fn written_tags(&self) -> impl Iterator<Item = &String> {
         self.tag.iter().chain(&self.options.tags)

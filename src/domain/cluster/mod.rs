@@ -8,6 +8,7 @@ mod environment;
 mod image;
 mod limits;
 mod options;
+mod remote;
 mod resolve;
 mod service;
 mod written;
@@ -19,6 +20,7 @@ pub use environment::{
 pub use image::{Tags, default_tag, full};
 pub use limits::Limits;
 pub use options::{Blkio, Device, DeviceRequest, Options};
+pub use remote::{Remote, RemoteFault, without_credentials};
 pub use resolve::{Judged, Resolved, SUPPORT, Support, Surroundings, consistent, resolve};
 pub use service::{
     Condition, Dependency, Healthcheck, HealthcheckCommand, Link, Mount, MountSource, Port,
@@ -51,6 +53,17 @@ pub struct Cluster {
     pub tests: BTreeMap<TestName, Test>,
     /// Where it runs.
     pub environments: BTreeMap<EnvironmentName, Environment>,
+}
+
+impl Cluster {
+    /// Returns the other repositories that its images are built from.
+    pub fn remotes(&self) -> impl Iterator<Item = &Remote> {
+        let services = self.services.values();
+        services.filter_map(|service| match &service.source {
+            Source::Build(build) => build.remote.as_ref(),
+            Source::Image(_) => None,
+        })
+    }
 }
 
 /// A network that services name.

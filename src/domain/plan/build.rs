@@ -169,6 +169,8 @@ fn combine(
 ) -> Wanted {
     // Every field is named, so that a new one cannot be forgotten. Paths and tags do not decide what is in an image.
     let Build {
+        // Their content counts, wherever it was found.
+        remote: _,
         context: _,
         dockerfile: _,
         // In the content's digest.

@@ -1,5 +1,6 @@
 //! What can go wrong with building.
 
+use crate::domain::definition::Problems;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::ServiceName;
 use crate::domain::plan::build::{Builder, BuilderKind, Circle, Lack, Need};
@@ -21,6 +22,12 @@ pub enum BuildError {
     /// Images are built from each other in a circle.
     #[error(transparent)]
     Circle(#[from] Circle),
+    /// What is built from another repository cannot be had.
+    #[error(transparent)]
+    Fetch(#[from] CheckoutError),
+    /// A Dockerfile of another repository is wrong.
+    #[error(transparent)]
+    Dockerfile(#[from] Problems),
     /// What a build may read cannot be read.
     #[error("failed to read what service {service} is built from")]
     Context {
@@ -93,6 +100,8 @@ impl BuildError {
             Self::Build { .. }
             | Self::UnknownService { .. }
             | Self::Circle(_)
+            | Self::Fetch(_)
+            | Self::Dockerfile(_)
             | Self::Context { .. }
             | Self::External { .. }
             | Self::BaseGone { .. }
@@ -143,7 +152,8 @@ impl Explain for BuildError {
         match self {
             Self::UnknownService { .. } => Kind::Invalid,
             Self::Circle(source) => source.kind(),
-            Self::Context { source, .. } => source.kind(),
+            Self::Fetch(source) | Self::Context { source, .. } => source.kind(),
+            Self::Dockerfile(problems) => problems.kind(),
             Self::Engine(source) => source.kind(),
             Self::Store(source) => source.kind(),
             Self::Build { source, .. } => source.kind(),
@@ -156,7 +166,8 @@ impl Explain for BuildError {
         match self {
             Self::UnknownService { known, .. } => vec![format!("services are: {}", list(known))],
             Self::Circle(source) => source.hints(),
-            Self::Context { source, .. } => source.hints(),
+            Self::Fetch(source) | Self::Context { source, .. } => source.hints(),
+            Self::Dockerfile(problems) => problems.hints(),
             Self::Build {
                 syntax: Some(frontend),
                 ..
@@ -190,6 +201,23 @@ impl Explain for BuildError {
             Self::Interrupted => {
                 vec!["nothing is left running; run it again to continue".to_owned()]
             }
+        }
+    }
+
+    fn report(&self, colour: bool) -> Option<String> {
+        match self {
+            Self::Dockerfile(problems) => problems.report(colour),
+            Self::UnknownService { .. }
+            | Self::Circle(_)
+            | Self::Fetch(_)
+            | Self::Context { .. }
+            | Self::Engine(_)
+            | Self::Store(_)
+            | Self::Build { .. }
+            | Self::Unfit { .. }
+            | Self::External { .. }
+            | Self::BaseGone { .. }
+            | Self::Interrupted => None,
         }
     }
 }

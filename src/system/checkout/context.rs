@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Checkout;
 use super::entry::{self, Entries, Entry, Kind};
 use super::error::CheckoutError;
 use super::ignore::Ignore;
 use super::send::TarStream;
+use super::{Checkout, inside, remote};
 use crate::domain::cluster::{Build, NamedContext};
 use crate::domain::name::Digest;
 
@@ -38,14 +38,18 @@ impl Checkout {
     ///
     /// If a file cannot be read, a path leads out of the repository, or `.dockerignore` is malformed.
     pub fn context(&self, build: &Build) -> Result<Context, CheckoutError> {
-        let folder = self.inside(&build.context)?;
-        let written = self.root.join(&build.dockerfile);
+        let root = match &build.remote {
+            Some(remote) => remote::root(remote)?,
+            None => self.root.clone(),
+        };
+        let folder = inside(&root, &build.context)?;
+        let written = root.join(&build.dockerfile);
         let own = build.inline.is_none().then_some(written.as_path());
         let entries = read(&folder, &Ignore::read(&folder, own)?)?;
         let (bytes, within) = match &build.inline {
             Some(text) => (text.clone().into_bytes(), None),
             None => {
-                let dockerfile = self.inside(&build.dockerfile)?;
+                let dockerfile = inside(&root, &build.dockerfile)?;
                 let bytes = fs::read(&dockerfile).map_err(CheckoutError::read(&dockerfile))?;
                 let within = dockerfile.strip_prefix(&folder).ok().map(Path::to_owned);
                 (bytes, within)

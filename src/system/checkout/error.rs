@@ -56,6 +56,20 @@ pub enum CheckoutError {
         /// The file.
         path: PathBuf,
     },
+    /// Another repository's tree could not be had.
+    #[error("failed to fetch {commit} of {url}")]
+    Fetch {
+        /// The repository's address, without a password.
+        url: String,
+        /// The commit.
+        commit: String,
+        /// Why.
+        #[source]
+        source: ProcessError,
+    },
+    /// Reading ended early.
+    #[error("reading ended early")]
+    Ended,
     /// git did not answer.
     #[error("failed to ask git about {}", path.display())]
     Git {
@@ -82,7 +96,9 @@ impl Explain for CheckoutError {
             | Self::Unfit { .. }
             | Self::Special { .. }
             | Self::Pattern { .. } => Kind::Invalid,
+            Self::Fetch { .. } => Kind::Unreachable,
             Self::Changed { .. } | Self::Git { .. } => Kind::Failed,
+            Self::Ended => Kind::Bug,
         }
     }
 
@@ -97,7 +113,11 @@ impl Explain for CheckoutError {
             Self::Pattern { .. } => {
                 "see https://docs.docker.com/build/concepts/context/#dockerignore-files for its patterns"
             }
+            Self::Ended => return Vec::new(),
             Self::Changed { .. } => "run it again when nothing writes there any more",
+            Self::Fetch { .. } => {
+                "check that `git clone` reaches it without asking anything, and that it has that commit"
+            }
             Self::Git { source, .. } => match source {
                 ProcessError::Start { .. } => {
                     "install git, or work in a copy without the .git folder"

@@ -10,6 +10,7 @@ mod error;
 mod ignore;
 mod pattern;
 mod provenance;
+mod remote;
 mod send;
 
 pub use context::Context;
@@ -52,12 +53,17 @@ impl Checkout {
 
     /// Returns where a path of the repository leads, symbolic links followed.
     fn inside(&self, path: &Path) -> Result<PathBuf, CheckoutError> {
-        let whole = self.root.join(path);
-        let real = std::fs::canonicalize(&whole).map_err(CheckoutError::read(&whole))?;
-        if real.starts_with(&self.root) {
-            Ok(real)
-        } else {
-            Err(CheckoutError::Escapes { path: whole, real })
-        }
+        inside(&self.root, path)
+    }
+}
+
+/// Returns where a path of a tree leads, symbolic links followed.
+fn inside(root: &Path, path: &Path) -> Result<PathBuf, CheckoutError> {
+    let whole = root.join(path);
+    let real = std::fs::canonicalize(&whole).map_err(CheckoutError::read(&whole))?;
+    if real.starts_with(root) {
+        Ok(real)
+    } else {
+        Err(CheckoutError::Escapes { path: whole, real })
     }
 }

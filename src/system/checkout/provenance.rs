@@ -6,6 +6,7 @@ use std::path::Path;
 use super::entry::Entries;
 use super::error::CheckoutError;
 use super::{Checkout, context};
+use crate::domain::cluster::without_credentials;
 use crate::domain::ledger::Provenance;
 use crate::system::{environment, process};
 
@@ -81,52 +82,9 @@ fn actor() -> String {
     format!("{user}@{host}")
 }
 
-/// Cuts `user:password@` out of a URL. A user alone stays where ssh needs it: `git@host:path`.
-fn without_credentials(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let (authority, path) = match rest.find(['/', '?', '#']) {
-        Some(at) => rest.split_at(at),
-        None => (rest, ""),
-    };
-    // A token may stand in the user's place, so over anything but ssh nothing before the @ is kept.
-    let host = match authority.rsplit_once('@') {
-        Some((login, host)) if scheme == "ssh" || scheme == "git+ssh" => {
-            let user = login.split(':').next().unwrap_or_default();
-            format!("{user}@{host}")
-        }
-        Some((_, host)) => host.to_owned(),
-        None => authority.to_owned(),
-    };
-    format!("{scheme}://{host}{path}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn no_credential_survives() {
-        for (url, expected) in [
-            (
-                "https://user:secret@git.test/a.git",
-                "https://git.test/a.git",
-            ),
-            ("https://ghp_token@git.test/a.git", "https://git.test/a.git"),
-            ("https://u:p@ss@git.test/a", "https://git.test/a"),
-            ("ssh://git@git.test:22/a.git", "ssh://git@git.test:22/a.git"),
-            (
-                "ssh://git:secret@git.test/a.git",
-                "ssh://git@git.test/a.git",
-            ),
-            ("git@git.test:a/b.git", "git@git.test:a/b.git"),
-            ("https://git.test/a@b", "https://git.test/a@b"),
-            ("/srv/git/a", "/srv/git/a"),
-        ] {
-            assert_eq!(without_credentials(url), expected, "{url}");
-        }
-    }
 
     fn git(folder: &Path, arguments: &[&str]) {
         let identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];

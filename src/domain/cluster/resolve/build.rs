@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::Resolver;
-use crate::domain::cluster::{Build, BuildOptions, NamedContext, SecretSource, default_tag, image};
+use crate::domain::cluster::{
+    Build, BuildOptions, NamedContext, Remote, RemoteFault, SecretSource, default_tag, image,
+};
 use crate::domain::definition::dockerfile::{Base, Outside};
 use crate::domain::definition::{
     At, Content, Context, Pairs, Problem, Reading, Source as Text, Spanned, Texts, compose,
@@ -39,27 +41,39 @@ impl Resolver<'_> {
         if self.lenient {
             return None;
         }
-        if let Some(context) = context
-            && matches!(context.value, Context::Other(_))
-        {
-            self.remote("a build's context", &context.at);
-            return None;
-        }
-        let args = arguments(reading, args.as_ref());
-        let context_at = context.as_ref().map_or(&written.at, |context| &context.at);
-        let folder = match context.as_ref().map(|context| &context.value) {
-            Some(Context::Folder(folder)) => folder.0.clone(),
-            Some(Context::Other(_)) | None => self.definition.folder.clone(),
+        let remote = match context {
+            Some(Spanned {
+                value: Context::Other(address),
+                at,
+            }) => Some(self.remote(address, at)?),
+            Some(_) | None => None,
         };
-        let context = self.in_repository(&folder, context_at)?;
+        let args = arguments(reading, args.as_ref());
         let contexts = self.contexts(reading, additional_contexts.as_ref());
-        let path = self.definition.dockerfile(&written.value);
         let inline = dockerfile_inline.as_ref();
-        let (file, text) = match inline {
-            Some(inline) => (Default::default(), self.inline(inline)),
+        let text = inline.map(|inline| self.inline(inline));
+        let (context, file, text) = match &remote {
+            // What its Dockerfile says is known once it was fetched.
+            Some(remote) => {
+                let name = dockerfile.as_ref().map_or("Dockerfile", |file| &file.value);
+                (remote.folder.clone(), remote.folder.join(name), text)
+            }
             None => {
-                let at = dockerfile.as_ref().map_or(context_at, |file| &file.at);
-                (self.in_repository(&path, at)?, self.dockerfile(&path, at))
+                let at = context.as_ref().map_or(&written.at, |context| &context.at);
+                let folder = match context.as_ref().map(|context| &context.value) {
+                    Some(Context::Folder(folder)) => folder.0.clone(),
+                    Some(Context::Other(_)) | None => self.definition.folder.clone(),
+                };
+                let context = self.in_repository(&folder, at)?;
+                let at = dockerfile.as_ref().map_or(at, |file| &file.at);
+                match text {
+                    Some(text) => (context, Default::default(), Some(text)),
+                    None => {
+                        let path = self.definition.dockerfile(&written.value);
+                        let file = self.in_repository(&path, at)?;
+                        (context, file, self.dockerfile(&path, at))
+                    }
+                }
             }
         };
         let names: BTreeSet<String> = contexts.keys().cloned().collect();
@@ -69,9 +83,10 @@ impl Resolver<'_> {
         };
         let found =
             text.map(|text| dockerfile::bases(&text, outside, target.as_ref(), &mut self.problems));
-        let (bases, used_contexts) = split(found.unwrap_or_default());
+        let (bases, used_contexts) = Base::divided(found.unwrap_or_default());
         let target = target.as_ref().map(|target| target.value.clone());
         Some(Build {
+            remote,
             context,
             dockerfile: file,
             inline: inline.map(|inline| inline.value.clone()),
@@ -86,13 +101,28 @@ impl Resolver<'_> {
         })
     }
 
-    /// Tells that something is fetched by the builder, where nobody sees what it is.
-    fn remote(&mut self, what: &str, at: &At) {
-        let message = format!("{what} has to be a folder of the repository");
-        let problem = Problem::error("invalid-value", message).at(at, "not a folder");
-        self.tell(
-            problem.help("clone it as a submodule, or build it where it lives and name its image"),
-        );
+    /// Reads the address of another repository.
+    fn remote(&mut self, address: &str, at: &At) -> Option<Remote> {
+        let (label, help) = match Remote::parse(address) {
+            Ok(remote) => return Some(remote),
+            Err(RemoteFault::NotGit) => (
+                "neither a folder of the repository nor the address of one",
+                "clone it as a submodule, or build it where it lives and name its image",
+            ),
+            Err(RemoteFault::NoCommit) => (
+                "names no commit in full",
+                "write `ADDRESS#COMMIT` with all its digits (`git ls-remote` tells): a branch or tag may be another tree tomorrow",
+            ),
+            Err(RemoteFault::Folder) => (
+                "leads out of that repository",
+                "write `ADDRESS#COMMIT:FOLDER`, the folder without `..`",
+            ),
+        };
+        let message =
+            "a build's context has to be a folder, of this repository or of a commit of another";
+        let problem = Problem::error("invalid-value", message).at(at, label);
+        self.tell(problem.help(help));
+        None
     }
 
     fn contexts(
@@ -114,7 +144,9 @@ impl Resolver<'_> {
                         // Whether there is such a service that is built was told already.
                         self.tag_of(reading, service).map(NamedContext::Image)
                     } else {
-                        self.remote("an additional context", at);
+                        let message = "an additional context has to be a folder of the repository or an image";
+                        let problem = Problem::error("invalid-value", message).at(at, "neither");
+                        self.tell(problem.help("clone it as a submodule"));
                         None
                     }
                 }
@@ -145,10 +177,10 @@ impl Resolver<'_> {
     }
 
     /// Takes the Dockerfile that the definition itself holds.
-    fn inline(&self, inline: &Spanned<String>) -> Option<Arc<Text>> {
+    fn inline(&self, inline: &Spanned<String>) -> Arc<Text> {
         let path = format!("{} (dockerfile_inline)", inline.at.place.path());
         let text = inline.value.clone();
-        Some(Arc::new(Text { path, text }))
+        Arc::new(Text { path, text })
     }
 
     fn dockerfile(&mut self, path: &str, at: &At) -> Option<Arc<Text>> {
@@ -284,19 +316,6 @@ impl Resolver<'_> {
 }
 
 /// Sorts what stages come from: images, and named contexts.
-fn split(found: Vec<Base>) -> (Vec<String>, BTreeSet<String>) {
-    let (mut images, mut contexts) = (Vec::new(), BTreeSet::new());
-    for base in found {
-        match base {
-            Base::Image(image) => images.push(image),
-            Base::Context(name) => {
-                contexts.insert(name);
-            }
-        }
-    }
-    (images, contexts)
-}
-
 fn texts(written: Option<&Spanned<Texts>>) -> Vec<String> {
     let texts = written.into_iter().flat_map(|texts| &texts.value.0);
     texts.map(|text| text.value.clone()).collect()

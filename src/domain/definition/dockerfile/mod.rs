@@ -48,6 +48,23 @@ pub enum Base {
     Context(String),
 }
 
+impl Base {
+    /// Returns the images, in order, and the names of additional contexts.
+    #[must_use]
+    pub fn divided(found: Vec<Self>) -> (Vec<String>, BTreeSet<String>) {
+        let (mut images, mut contexts) = (Vec::new(), BTreeSet::new());
+        for base in found {
+            match base {
+                Self::Image(image) => images.push(image),
+                Self::Context(name) => {
+                    contexts.insert(name);
+                }
+            }
+        }
+        (images, contexts)
+    }
+}
+
 /// Returns what the stages needed for `target` (else the last one) take from elsewhere, in order, each once.
 pub fn bases(
     source: &Arc<Source>,

@@ -1,6 +1,7 @@
 //! Baleen: images to build, and a test written as a Compose file of the old form inside the file.
 
 mod artifacts;
+mod depends;
 
 use super::super::place::{At, Place};
 use super::super::problem::Problem;
@@ -19,23 +20,22 @@ const KEYS: &[&str] = &["build", "test", "credentials", "artifacts", "depends"];
 pub(super) fn import(tree: &Node) -> Imported {
     let mut reader = Reader::default();
     for entry in tree::entries(tree) {
-        match entry.key.text.as_str() {
-            "depends" => later(
-                entry,
-                "other projects are not built first",
-                "build them where they live, and name their images",
-                &mut reader,
-            ),
-            key if KEYS.contains(&key) => {}
-            _ => ignored("Baleen", entry, KEYS, &mut reader),
+        if !KEYS.contains(&entry.key.text.as_str()) {
+            ignored("Baleen", entry, KEYS, &mut reader);
         }
     }
-    let images = images(tree, &mut reader);
+    let own = images(tree, &mut reader);
+    let just_built = own.len().checked_sub(1);
+    let images: Vec<_> = own
+        .into_iter()
+        .chain(depends::depends(tree, &mut reader))
+        .collect();
+    let just_built = just_built.map(|last| &images[last]);
     let passed = credentials(tree, &mut reader);
     let mut services = stack(tree, &mut reader);
     for entry in &mut services {
         if let Value::Map(keys) = &mut entry.value.value {
-            image(keys, &images);
+            image(keys, &images, just_built);
             pass(keys, &passed);
             if entry.key.text == SUBJECT {
                 let profile = tree::text(&entry.key.at, "test");
@@ -204,7 +204,7 @@ fn block(place: &Place) -> Option<&Place> {
 }
 
 /// Has a service run an image that is built: the one that it names, or the one just built if it names none.
-fn image(keys: &mut Vec<Entry>, images: &[Built]) {
+fn image(keys: &mut Vec<Entry>, images: &[Built], just_built: Option<&Built>) {
     // Left by the importer of the old form, to take back what it is laid over.
     let written = |key: &str, entry: &Entry| entry.key.text == key && entry.value.tag.is_none();
     if keys.iter().any(|entry| written("build", entry)) {
@@ -217,7 +217,7 @@ fn image(keys: &mut Vec<Entry>, images: &[Built]) {
             let name = tree::said(reference).unwrap_or_default();
             images.iter().find(|image| image.is(name))
         }
-        None => images.last(),
+        None => just_built,
     };
     let Some(built) = built else { return };
     let reference = reference.unwrap_or_else(|| tree::text(&built.at, built.name.as_str()));
