@@ -106,7 +106,7 @@ pub enum Command {
     /// Throw-away CoreOS-like hosts as containers on the local engine, to try and to test on
     Lab(super::lab::Arguments),
     /// Make a release of this tree if it is green, and print its id
-    Release,
+    Release(super::release::Arguments),
     /// Build, test, release and, with -e, deploy: what a server does on a push
     Run(super::run::Arguments),
     /// Show what a deploy would do, as a diff

@@ -23,6 +23,7 @@ mod rollback;
 mod rollout;
 mod run;
 mod runner;
+mod skip;
 mod start;
 mod status;
 mod table;

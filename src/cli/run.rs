@@ -8,9 +8,11 @@ use serde_json::json;
 use super::context::Context;
 use super::deploy::deploy_release;
 use super::failure::Failure;
+use super::skip::{Steps, skipped};
 use super::workshop::{jobs, work};
 use crate::domain::failure::Kind;
 use crate::domain::name::EnvironmentName;
+use crate::domain::plan::select::Selector;
 use crate::pipeline::build::{BuildRequest, build};
 use crate::pipeline::release::release;
 use crate::pipeline::rollout::known;
@@ -22,6 +24,9 @@ pub struct Arguments {
     /// Deploy there, too
     #[arg(short, long, value_name = "ENV")]
     environment: Option<EnvironmentName>,
+    /// Leave out these tests and steps, for which the release is not green then
+    #[arg(long, value_name = "NAME")]
+    skip: Vec<Selector>,
     /// Go on without being asked
     #[arg(long)]
     yes: bool,
@@ -38,6 +43,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
         known(&project, environment)?;
     }
     let cluster = &project.cluster;
+    let skip = skipped(&project, &arguments.skip, Steps::Too)?;
     let made = work(context, &project, async |tools| {
         let everything = BuildRequest {
             services: BTreeSet::new(),
@@ -53,12 +59,13 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
             jobs: jobs(None),
             force: false,
             keep: false,
+            skip: skip.clone(),
         };
         let report = test(&tools, cluster, &all, &Material { images, assets }).await?;
         if !report.green() {
             return Ok(Err(report));
         }
-        Ok(Ok(release(&tools, &project).await?))
+        Ok(Ok(release(&tools, &project, &skip).await?))
     })
     .await?;
     let release = match made {

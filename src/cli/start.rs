@@ -64,7 +64,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<(), Failure> {
         Command::Gc(arguments) => gc::run(context, &arguments).await,
         Command::Units(arguments) => units::run(context, arguments).await,
         Command::Lab(arguments) => lab::run(context, arguments).await,
-        Command::Release => release::run(context).await,
+        Command::Release(arguments) => release::run(context, arguments).await,
         Command::Run(arguments) => run::run(context, arguments).await,
         Command::Plan(arguments) => deploy::plan(context, arguments).await,
         Command::Deploy(arguments) => deploy::deploy(context, arguments).await,

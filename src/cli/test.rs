@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::skip::{Steps, skipped};
 use super::workshop::{jobs, work};
 use crate::domain::failure::Kind;
 use crate::domain::name::ClusterName;
@@ -29,6 +30,9 @@ pub struct Arguments {
     /// Run green tests again
     #[arg(long)]
     force: bool,
+    /// Leave out these tests: `NAME`, one cell, or all cells `AXIS=VALUE`
+    #[arg(long, value_name = "TEST")]
+    skip: Vec<Selector>,
     /// Leave the containers of failed tests to be looked at, until `longshore gc`
     #[arg(long)]
     keep: bool,
@@ -49,6 +53,7 @@ pub async fn run(context: &Context, arguments: Arguments) -> Result<(), Failure>
         jobs: jobs(arguments.jobs),
         force: arguments.force,
         keep: arguments.keep,
+        skip: skipped(&project, &arguments.skip, Steps::Kept)?,
     };
     let report = carry_out(context, &project, &request).await?;
     if let Some(path) = &arguments.junit {

@@ -105,6 +105,11 @@ pub enum Work {
         /// The test.
         test: TestName,
     },
+    /// Running a step of a release.
+    Step {
+        /// The step.
+        step: TestName,
+    },
     /// A linked container of a running test.
     Linked {
         /// The test.
@@ -201,6 +206,7 @@ impl Work {
             | Self::Fetch { .. }
             | Self::Build { .. }
             | Self::Test { .. }
+            | Self::Step { .. }
             | Self::Keep { .. }
             | Self::LabImage
             | Self::LabHost { .. }
@@ -218,6 +224,7 @@ impl Work {
             | Self::Fetch { .. }
             | Self::Build { .. }
             | Self::Test { .. }
+            | Self::Step { .. }
             | Self::Keep { .. }
             | Self::LabImage
             | Self::LabHost { .. }
@@ -247,6 +254,7 @@ impl fmt::Display for Work {
             Self::Fetch { repository } => write!(f, "fetch {repository}"),
             Self::Build { service } => write!(f, "build {service}"),
             Self::Test { test } => write!(f, "test {test}"),
+            Self::Step { step } => write!(f, "step {step}"),
             Self::Linked { test, service } => write!(f, "test {test}: {service}"),
             Self::Keep { service } => write!(f, "keep {service}"),
             Self::LabImage => write!(f, "build the image of lab hosts"),

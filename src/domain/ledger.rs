@@ -180,6 +180,9 @@ pub struct Release {
     pub vouchers: BTreeMap<ServiceName, Vec<Voucher>>,
     /// From which tree.
     pub provenance: Provenance,
+    /// Tests and steps that were skipped on request: it is not green for them.
+    #[serde(default)]
+    pub skipped: BTreeSet<TestName>,
 }
 
 /// A file that a service binds from the repository.
@@ -202,15 +205,20 @@ impl Release {
             assets,
             vouchers,
             provenance,
+            skipped,
         } = self;
         let Provenance {
             commit,
             dirty,
             actor: _,
         } = provenance;
-        let content = serde_json::json!({
+        let mut content = serde_json::json!({
             "cluster": cluster, "images": images, "assets": assets, "vouchers": vouchers, "commit": commit, "dirty": dirty,
         });
+        // Of those that skipped nothing the id stays what it was.
+        if !skipped.is_empty() {
+            content["skipped"] = serde_json::json!(skipped);
+        }
         ReleaseId::of(&Digest::of(content.to_string()))
     }
 

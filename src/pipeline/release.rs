@@ -1,17 +1,19 @@
 //! Releasing: whether the tree is green, keeping the bytes of its images, and recording the release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use crate::domain::cluster::{Cluster, Source};
 use crate::domain::event::{Outcome, Work};
 use crate::domain::failure::{Explain, Kind};
-use crate::domain::ledger::{ImageIdentity, Release};
-use crate::domain::name::{ReleaseId, ServiceName};
+use crate::domain::ledger::{ImageIdentity, Release, Verdict};
+use crate::domain::name::{ReleaseId, ServiceName, TestName};
 use crate::domain::plan::release::{self, Candidate, NotGreen, Standing};
 use crate::domain::plan::{build, test};
 use crate::pipeline::Tools;
 use crate::pipeline::build::{BuildError, survey};
 use crate::pipeline::project::Project;
+use crate::pipeline::test::{Material, TestError, TestResult, step as run_step};
 use crate::system::blobs::BlobError;
 use crate::system::checkout::CheckoutError;
 use crate::system::clock;
@@ -51,6 +53,21 @@ pub enum ReleaseError {
         /// The file.
         path: String,
     },
+    /// A step could not be carried out.
+    #[error(transparent)]
+    Test(#[from] TestError),
+    /// A step failed.
+    #[error("step {step} failed, so there is no release: {reason}")]
+    Step {
+        /// The step.
+        step: TestName,
+        /// Why.
+        reason: String,
+        /// Its last lines.
+        lines: Vec<String>,
+        /// Where its log is kept.
+        log: PathBuf,
+    },
     /// There is no release of that id.
     #[error("there is no release {id}")]
     Unknown {
@@ -71,7 +88,8 @@ impl Explain for ReleaseError {
             Self::Engine(error) => error.kind(),
             Self::Blobs(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Gone { .. } | Self::Changed { .. } => Kind::Failed,
+            Self::Test(error) => error.kind(),
+            Self::Gone { .. } | Self::Changed { .. } | Self::Step { .. } => Kind::Failed,
             Self::Unknown { .. } | Self::NotReleased => Kind::Refused,
         }
     }
@@ -84,6 +102,15 @@ impl Explain for ReleaseError {
             Self::Engine(error) => error.hints(),
             Self::Blobs(error) => error.hints(),
             Self::Store(error) => error.hints(),
+            Self::Test(error) => error.hints(),
+            Self::Step { lines, log, .. } => {
+                let last = lines.iter().map(|line| format!("\n  | {line}"));
+                vec![format!(
+                    "its log is {}{}",
+                    log.display(),
+                    last.collect::<String>()
+                )]
+            }
             Self::Gone { .. } | Self::Changed { .. } => {
                 vec!["run the same command again".to_owned()]
             }
@@ -100,8 +127,15 @@ impl Explain for ReleaseError {
 /// # Errors
 ///
 /// If the tree is not green, or something cannot be kept.
-pub async fn release(tools: &Tools, project: &Project) -> Result<Release, ReleaseError> {
-    let release = of_tree(tools, &project.cluster).await?;
+pub async fn release(
+    tools: &Tools,
+    project: &Project,
+    skip: &BTreeSet<TestName>,
+) -> Result<Release, ReleaseError> {
+    let (release, material) = of_tree(tools, &project.cluster, skip).await?;
+    if project.ledger.release(&release.id).await?.is_none() {
+        steps(tools, &project.cluster, &material, skip).await?;
+    }
     for (service, image) in &release.images {
         keep_image(tools, project, service, image).await?;
     }
@@ -119,6 +153,11 @@ pub async fn release(tools: &Tools, project: &Project) -> Result<Release, Releas
         .ledger
         .append_release(&release, clock::now())
         .await?;
+    for name in &release.skipped {
+        tools.events.warn(format!(
+            "{name} was skipped: the release is not green for it"
+        ));
+    }
     for service in release.untested() {
         tools
             .events
@@ -132,13 +171,38 @@ pub async fn release(tools: &Tools, project: &Project) -> Result<Release, Releas
     Ok(release)
 }
 
+/// Runs the steps of a release, each after the one before. The first that fails ends it.
+async fn steps(
+    tools: &Tools,
+    cluster: &Cluster,
+    material: &Material,
+    skip: &BTreeSet<TestName>,
+) -> Result<(), ReleaseError> {
+    for step in &cluster.release {
+        if skip.contains(&step.name) {
+            tools.events.note(format!("step {} is skipped", step.name));
+            continue;
+        }
+        let TestResult { record, tails, .. } = run_step(tools, cluster, step, material).await?;
+        if record.verdict == Verdict::Red {
+            return Err(ReleaseError::Step {
+                step: step.name.clone(),
+                reason: record.reason.unwrap_or_default(),
+                lines: tails.into_iter().flat_map(|tail| tail.lines).collect(),
+                log: record.log,
+            });
+        }
+    }
+    Ok(())
+}
+
 /// Finds the release that was made of the tree as it is.
 ///
 /// # Errors
 ///
 /// If the tree is not green, or has not been released.
 pub async fn released(tools: &Tools, project: &Project) -> Result<Release, ReleaseError> {
-    let release = of_tree(tools, &project.cluster).await?;
+    let (release, _) = of_tree(tools, &project.cluster, &BTreeSet::new()).await?;
     project
         .ledger
         .release(&release.id)
@@ -160,12 +224,16 @@ pub async fn named(project: &Project, id: &ReleaseId) -> Result<Release, Release
 }
 
 /// Returns the release that the tree would be, which is what it is if it was released.
-async fn of_tree(tools: &Tools, cluster: &Cluster) -> Result<Release, ReleaseError> {
+async fn of_tree(
+    tools: &Tools,
+    cluster: &Cluster,
+    skip: &BTreeSet<TestName>,
+) -> Result<(Release, Material), ReleaseError> {
     let built = survey(tools, cluster, &std::collections::BTreeSet::new(), false).await?;
     let images = built.present(cluster);
     let assets = tools.checkout.assets(cluster)?;
     let mut tests = BTreeMap::new();
-    for name in cluster.tests.keys() {
+    for name in cluster.tests.keys().filter(|name| !skip.contains(*name)) {
         let fingerprint = test::wanted(cluster, name, &images, &assets)
             .ok()
             .map(|wanted| wanted.fingerprint);
@@ -182,13 +250,19 @@ async fn of_tree(tools: &Tools, cluster: &Cluster) -> Result<Release, ReleaseErr
         );
     }
     let provenance = tools.provenance.clone();
-    Ok(release::release(Candidate {
+    let material = Material {
+        images: images.clone(),
+        assets: assets.clone(),
+    };
+    let release = release::release(Candidate {
         cluster: cluster.clone(),
         images,
         tests,
         assets,
         provenance,
-    })?)
+        skipped: skip.clone(),
+    })?;
+    Ok((release, material))
 }
 
 /// Keeps an image's bytes, so that the release outlives the engine.

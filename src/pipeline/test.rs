@@ -11,11 +11,13 @@ mod merged;
 mod report;
 mod run;
 mod spec;
+mod step;
 mod summary;
 mod words;
 
 pub use error::TestError;
 pub use report::{Report, Skipped, Tail, TestResult};
+pub use step::step;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -42,6 +44,8 @@ pub struct TestRequest {
     pub force: bool,
     /// Whether the containers of a failed test stay.
     pub keep: bool,
+    /// The tests among these that are not run.
+    pub skip: BTreeSet<TestName>,
 }
 
 /// The images and mounted files that tests see.
@@ -101,6 +105,9 @@ pub async fn survey(
     let mut tests: Vec<Wanted> = Vec::new();
     let mut past = BTreeMap::new();
     for name in names(cluster, &request.tests)? {
+        if request.skip.contains(name) {
+            continue;
+        }
         let test = wanted(cluster, name, &material.images, &material.assets);
         let test = test.map_err(|service| TestError::NoImage {
             test: name.clone(),
@@ -149,7 +156,13 @@ pub async fn test(
         .buffer_unordered(request.jobs.max(1))
         .collect()
         .await;
-    let (mut done, mut skipped) = (Vec::new(), Vec::new());
+    let left_out = names(cluster, &request.tests)?.into_iter();
+    let left_out = left_out.filter(|name| request.skip.contains(*name));
+    let left_out = left_out.map(|test| Skipped {
+        test: test.clone(),
+        reason: "asked for with --skip".to_owned(),
+    });
+    let (mut done, mut skipped) = (Vec::new(), left_out.collect::<Vec<_>>());
     let mut failure: Option<TestError> = None;
     for result in results {
         match result {
@@ -205,8 +218,10 @@ async fn one(
                 tools,
                 cluster,
                 wanted: &step.wanted,
+                test: &cluster.tests[&step.wanted.test],
                 service,
                 keep: request.keep,
+                release: false,
             };
             let result = run.carry_out(&running).await;
             match &result {

@@ -117,6 +117,7 @@ pub async fn units(
         assets: project.checkout.assets(cluster)?,
         vouchers: BTreeMap::new(),
         provenance: project.provenance.clone(),
+        skipped: std::collections::BTreeSet::new(),
     };
     release.id = release.content_id();
     let mut trees = BTreeMap::new();

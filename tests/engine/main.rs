@@ -17,5 +17,6 @@ mod large;
 mod matrix;
 mod results;
 mod stack;
+mod steps;
 mod terminal;
 mod testing;

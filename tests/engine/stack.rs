@@ -133,11 +133,19 @@ impl Drop for Stack {
             return;
         };
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c)));
-        let services =
-            ["a", "b", "test", "external", "api", "api[distro=bookworm]"].map(|service| {
-                let service: ServiceName = service.parse().unwrap();
-                format!("{}-{}", self.name, service.file())
-            });
+        let services = [
+            "a",
+            "b",
+            "test",
+            "external",
+            "api",
+            "lint",
+            "api[distro=bookworm]",
+        ]
+        .map(|service| {
+            let service: ServiceName = service.parse().unwrap();
+            format!("{}-{}", self.name, service.file())
+        });
         let tags: std::collections::BTreeSet<String> = words
             .filter(|word| word.starts_with(&self.name))
             .map(str::to_owned)

@@ -116,6 +116,7 @@ pub fn release(services: &[(&str, Service)], hosts: &[&str]) -> Release {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             tests: BTreeMap::new(),
+            release: Vec::new(),
             environments: BTreeMap::from([(staging(), environment)]),
         },
         assets: BTreeMap::new(),
@@ -125,6 +126,7 @@ pub fn release(services: &[(&str, Service)], hosts: &[&str]) -> Release {
             dirty: false,
             actor: "ann".to_owned(),
         },
+        skipped: std::collections::BTreeSet::new(),
     };
     release.id = release.content_id();
     release

@@ -155,7 +155,7 @@ fn name(work: &Work) -> (String, String) {
 /// Tells whether a person follows this work by what it does; of the other kinds only the end is of interest.
 fn is_read_by_phases(work: &Work) -> bool {
     match work {
-        Work::Build { .. } | Work::Test { .. } => true,
+        Work::Build { .. } | Work::Test { .. } | Work::Step { .. } => true,
         Work::Reap
         | Work::Pull { .. }
         | Work::Fetch { .. }

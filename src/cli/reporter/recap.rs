@@ -61,6 +61,7 @@ impl Recap {
                 Work::Reap
                 | Work::Pull { .. }
                 | Work::Fetch { .. }
+                | Work::Step { .. }
                 | Work::Linked { .. }
                 | Work::Keep { .. }
                 | Work::LabImage

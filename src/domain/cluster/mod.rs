@@ -51,6 +51,9 @@ pub struct Cluster {
     pub volumes: BTreeMap<VolumeName, Volume>,
     /// What has to be green before there is a release.
     pub tests: BTreeMap<TestName, Test>,
+    /// What is run once everything is green, each after the one before, before there is a release.
+    #[serde(default)]
+    pub release: Vec<Step>,
     /// Where it runs.
     pub environments: BTreeMap<EnvironmentName, Environment>,
 }
@@ -142,6 +145,16 @@ pub struct Test {
     /// Whether the test's other cells end when this one is red.
     #[serde(default)]
     pub fail_fast: bool,
+}
+
+/// A container that is run once the tests are green.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What it is called.
+    pub name: TestName,
+    /// What is run: as a test is, but for `TEST=1`.
+    #[serde(flatten)]
+    pub run: Test,
 }
 
 /// Where a test writes its reports, as absolute paths in its container.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Cluster, Environment, Host, Limits, Placement, Probe, Reports, Service};
+use super::{Cluster, Environment, Host, Limits, Placement, Probe, Reports, Service, Step};
 use crate::domain::definition::period_written;
 
 impl Cluster {
@@ -18,6 +18,7 @@ impl Cluster {
             networks: _,
             volumes: _,
             tests,
+            release,
             environments,
         } = self;
         let tests = tests.iter().map(|(name, test)| {
@@ -43,12 +44,21 @@ impl Cluster {
         let environments = environments
             .iter()
             .map(|(name, environment)| (name.to_string(), target(environment)));
+        let release = release.iter().map(|Step { name, run }| {
+            object([
+                ("name", json!(name)),
+                ("service", json!(run.service())),
+                ("command", json!(run.command)),
+                ("timeout", json!(period_written(run.timeout))),
+            ])
+        });
         // Those of the base are written as Compose has them; nothing else has a word for these.
         let cells = services.iter().filter(|(name, _)| !name.cell().is_empty());
         let cells = cells.map(|(name, service)| (name.to_string(), cell(service)));
         let own = object([
             ("cells", Value::Object(cells.collect())),
             ("tests", Value::Object(tests.collect())),
+            ("release", release.collect()),
             ("environments", Value::Object(environments.collect())),
         ]);
         own.as_object()

@@ -19,6 +19,7 @@ mod report;
 mod resolved;
 mod schema;
 pub mod settings;
+pub mod steps;
 mod template;
 mod values;
 mod write;

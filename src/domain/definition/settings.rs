@@ -37,12 +37,20 @@ record! {
 }
 
 record! {
-    /// A test: an extra container of a service, whose exit code decides.
+    /// A test: a container of a service, an image or a Dockerfile, whose exit code decides.
     #[derive(schemars::JsonSchema)]
     #[schemars(deny_unknown_fields)]
     plain struct TestEntry {
         /// The service that it is a container of.
         service: String,
+        /// Its image, if it is no container of a service.
+        image: String,
+        /// The Dockerfile that it is built from, with the definition's folder as context.
+        dockerfile: String,
+        /// Variables of its own image or Dockerfile.
+        env: Pairs,
+        /// Services that run beside its own image or Dockerfile.
+        services: Vec<Spanned<String>>,
         /// The command, in place of the service's own.
         command: Words,
         /// How long it may take (`10m` unless said).
@@ -91,16 +99,27 @@ record! {
 }
 
 record! {
-    /// A container that is run once the tests are green.
+    /// A container that is run once the tests are green, before there is a release: of a service, an image or a
+    /// Dockerfile.
     #[derive(schemars::JsonSchema)]
     #[schemars(deny_unknown_fields)]
     plain struct ReleaseEntry {
+        /// What it is called (`release-1`, `release-2` unless said).
+        name: String,
+        /// The service that it is a container of.
+        service: String,
         /// Its image.
         image: String,
+        /// The Dockerfile that it is built from, with the definition's folder as context.
+        dockerfile: String,
         /// Its command, in place of the image's own.
         command: Words,
-        /// Its variables.
+        /// Variables of its own image or Dockerfile.
         env: Pairs,
+        /// Services that run beside its own image or Dockerfile.
+        services: Vec<Spanned<String>>,
+        /// How long it may take (`10m` unless said).
+        timeout: Period,
     }
 }
 

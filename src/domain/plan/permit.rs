@@ -28,6 +28,8 @@ pub enum Why {
     Revoked(BTreeSet<TestName>),
     /// No test vouches for these services' images.
     Untested(Vec<ServiceName>),
+    /// These tests or steps were skipped.
+    Skipped(Vec<TestName>),
     /// Its tree had changes that no commit holds.
     Dirty,
     /// It was never recorded healthy there.
@@ -49,6 +51,10 @@ impl fmt::Display for Why {
                 let names: Vec<_> = services.iter().map(ServiceName::as_str).collect();
                 write!(f, "no test holds {}", names.join(", "))
             }
+            Self::Skipped(names) => {
+                let names: Vec<_> = names.iter().map(TestName::as_str).collect();
+                write!(f, "{} was skipped", names.join(", "))
+            }
             Self::Dirty => f.write_str("it was made of a tree with uncommitted changes"),
             Self::NotHealthyIn(from) => write!(f, "it was never recorded healthy in {from}"),
         }
@@ -66,6 +72,7 @@ impl Explain for NotPermitted {
             Why::Untested(_) => {
                 "add a test that depends on them, then run `longshore run`".to_owned()
             }
+            Why::Skipped(_) => "release it without --skip".to_owned(),
             Why::Dirty => "commit, then run `longshore run`".to_owned(),
             Why::NotHealthyIn(from) => {
                 format!(
@@ -141,6 +148,9 @@ pub fn permit(asked: Asked<'_>) -> Result<(), NotPermitted> {
             .collect();
         if !untested.is_empty() {
             return refuse(Why::Untested(untested));
+        }
+        if !release.skipped.is_empty() {
+            return refuse(Why::Skipped(release.skipped.iter().cloned().collect()));
         }
         if release.provenance.dirty {
             return refuse(Why::Dirty);
@@ -224,6 +234,10 @@ mod tests {
         );
         release.vouchers.insert("b".parse().unwrap(), vec![voucher]);
         assert_eq!(why(&mut release, &[]), None);
+        release.skipped.insert("t".parse().unwrap());
+        let skipped = vec!["t".parse().unwrap()];
+        assert_eq!(why(&mut release, &[]), Some(Why::Skipped(skipped)));
+        release.skipped.clear();
         release.provenance.dirty = true;
         assert_eq!(why(&mut release, &[]), Some(Why::Dirty));
     }

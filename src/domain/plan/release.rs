@@ -2,7 +2,7 @@
 //!
 //! A release exists only where every test is green for exactly the images that it names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -26,6 +26,8 @@ pub struct Candidate {
     pub assets: BTreeMap<PathBuf, Asset>,
     /// The tree it comes from.
     pub provenance: Provenance,
+    /// Tests and steps that were skipped on request.
+    pub skipped: BTreeSet<TestName>,
 }
 
 /// How a test stands for the tree as it is now.
@@ -123,6 +125,7 @@ pub fn release(candidate: Candidate) -> Result<Release, NotGreen> {
         tests,
         assets,
         provenance,
+        skipped,
     } = candidate;
     let released = |service: &ServiceName| {
         cluster
@@ -142,6 +145,7 @@ pub fn release(candidate: Candidate) -> Result<Release, NotGreen> {
         assets,
         vouchers,
         provenance,
+        skipped,
     };
     release.id = release.content_id();
     Ok(release)
@@ -155,6 +159,9 @@ fn obstacles(candidate: &Candidate) -> Vec<Obstacle> {
         .filter(|(name, service)| !service.test_only && !candidate.images.contains_key(*name))
         .map(|(name, _)| Obstacle::NotBuilt(name.clone()));
     let not_green = candidate.cluster.tests.keys().filter_map(|test| {
+        if candidate.skipped.contains(test) {
+            return None;
+        }
         match candidate
             .tests
             .get(test)
@@ -268,10 +275,12 @@ mod tests {
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
             tests: BTreeMap::from([(test.clone(), Test::of(Subject::Service(name("sut"))))]),
+            release: Vec::new(),
             environments: BTreeMap::new(),
         };
         let images = ["api", "cache", "sut"].map(|service| (name(service), image(service)));
         Candidate {
+            skipped: BTreeSet::new(),
             cluster,
             images: BTreeMap::from(images),
             tests: BTreeMap::from([(
@@ -284,6 +293,20 @@ mod tests {
             assets: BTreeMap::new(),
             provenance: provenance(),
         }
+    }
+
+    #[test]
+    fn a_test_that_was_skipped_is_no_obstacle_and_no_secret() {
+        let mut candidate = candidate(Some(Verdict::Red));
+        candidate.skipped = candidate.cluster.tests.keys().cloned().collect();
+        candidate.tests.clear();
+        let release = release(candidate).unwrap();
+        assert_eq!(release.untested().len(), release.images.len());
+        let whole = Release {
+            skipped: BTreeSet::new(),
+            ..release.clone()
+        };
+        assert_ne!(whole.content_id(), release.id);
     }
 
     #[test]

@@ -159,7 +159,20 @@ pub fn wanted(
     images: &BTreeMap<ServiceName, ImageIdentity>,
     assets: &BTreeMap<PathBuf, Asset>,
 ) -> Result<Wanted, ServiceName> {
-    let test = &cluster.tests[name];
+    of_test(cluster, (name, &cluster.tests[name]), images, assets)
+}
+
+/// Returns what decides the result of a test, or of a step that is run like one.
+///
+/// # Errors
+///
+/// The service without an image.
+pub fn of_test(
+    cluster: &Cluster,
+    (name, test): (&TestName, &Test),
+    images: &BTreeMap<ServiceName, ImageIdentity>,
+    assets: &BTreeMap<PathBuf, Asset>,
+) -> Result<Wanted, ServiceName> {
     let beside = beside_test(cluster, test);
     let all: BTreeSet<_> = beside.iter().chain(test.service()).collect();
     let mut held = BTreeMap::new();

@@ -25,6 +25,9 @@ pub(super) struct Bed<'b> {
     pub(super) tools: &'b Tools,
     pub(super) cluster: &'b Cluster,
     pub(super) wanted: &'b Wanted,
+    test: &'b Test,
+    /// Whether it is a step of a release.
+    release: bool,
     /// The service of the test's own container.
     pub(super) service: &'b ServiceName,
     /// How often the test is tried, this time included.
@@ -41,8 +44,10 @@ impl<'b> Bed<'b> {
             tools,
             cluster,
             wanted,
+            test,
             service,
             keep,
+            release,
         } = *run;
         let mut labels = tools.run.labels();
         labels.insert(Run::TEST.to_owned(), wanted.test.to_string());
@@ -55,6 +60,8 @@ impl<'b> Bed<'b> {
             tools,
             cluster,
             wanted,
+            test,
+            release,
             service,
             attempt,
             names,
@@ -64,7 +71,7 @@ impl<'b> Bed<'b> {
     }
 
     pub(super) fn test(&self) -> &'b Test {
-        &self.cluster.tests[&self.wanted.test]
+        self.test
     }
 
     /// Returns all services of which there is a container, the test's own last.
@@ -118,6 +125,7 @@ impl<'b> Bed<'b> {
             image: self.image(name).await?,
             test: self.test(),
             own: name == self.service,
+            release: self.release,
         });
         let engine = self.tools.engine.clone();
         self.make(async move { engine.create_container(spec).await })

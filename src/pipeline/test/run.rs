@@ -7,7 +7,7 @@ use super::bed::Bed;
 use super::beside::{Beside, Fault, start};
 use super::words::period_words;
 use super::{Tail, TestError, TestResult};
-use crate::domain::cluster::{Cluster, Reports};
+use crate::domain::cluster::{Cluster, Reports, Test};
 use crate::domain::event::Work;
 use crate::domain::ledger::{Attempt, TestRecord, Verdict};
 use crate::domain::name::ServiceName;
@@ -26,9 +26,13 @@ pub(super) struct TestRun<'r> {
     pub(super) tools: &'r Tools,
     pub(super) cluster: &'r Cluster,
     pub(super) wanted: &'r Wanted,
+    /// What it says.
+    pub(super) test: &'r Test,
     /// The service that the test is an extra container of.
     pub(super) service: &'r ServiceName,
     pub(super) keep: bool,
+    /// Whether it is a step of a release, whose verdict is not recorded.
+    pub(super) release: bool,
 }
 
 /// How an attempt ended.
@@ -54,7 +58,7 @@ impl TestRun<'_> {
     /// Runs the test, again if it is red and may be retried, and records its verdict. What it made is removed, however it
     /// ends.
     pub(super) async fn carry_out(&self, running: &Running) -> Result<TestResult, TestError> {
-        let retries = usize::from(self.cluster.tests[&self.wanted.test].retries);
+        let retries = usize::from(self.test.retries);
         let since = clock::instant();
         let mut earlier = Vec::new();
         loop {
@@ -117,7 +121,9 @@ impl TestRun<'_> {
             results,
             earlier,
         };
-        self.tools.ledger.append_test(&record).await?;
+        if !self.release {
+            self.tools.ledger.append_test(&record).await?;
+        }
         if record.passed_on_retry() {
             let attempts = record.earlier.len() + 1;
             let message = format!("test {test} is flaky: it passed on attempt {attempts}");

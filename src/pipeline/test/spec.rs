@@ -46,6 +46,8 @@ pub(super) struct Part<'p> {
     pub(super) test: &'p Test,
     /// Whether it is the test's own.
     pub(super) own: bool,
+    /// Whether it is a step of a release.
+    pub(super) release: bool,
 }
 
 /// Says how a service's container is made. The test's own one alone has `TEST=1` and the test's command. Nothing is
@@ -58,9 +60,10 @@ pub(super) fn container(part: Part<'_>) -> ContainerSpec {
         image,
         test,
         own,
+        release,
     } = part;
     let mut environment = service.environment.clone();
-    if own {
+    if own && !release {
         environment.insert("TEST".to_owned(), "1".to_owned());
     }
     let command = test.command.clone().filter(|_| own);

@@ -59,19 +59,46 @@ impl Checkout {
         Ok(assets)
     }
 
-    /// Reads one file or folder that is mounted. Symbolic links within the repository are followed.
+    /// Reads one file or folder that is mounted. Symbolic links within the repository are followed. Of the repository as
+    /// a whole, `.git` and what git ignores are left out: neither is the tree's.
     ///
     /// # Errors
     ///
     /// As [`Checkout::assets`].
     pub fn asset(&self, path: &Path) -> Result<Entries, CheckoutError> {
         let mut entries = Entries::default();
-        self.collect(path, &mut entries)?;
+        let hidden = match self.git && self.inside(path)? == self.root {
+            true => self.hidden()?,
+            false => BTreeSet::new(),
+        };
+        self.collect(path, &hidden, &mut entries)?;
         entries.sort();
         Ok(entries)
     }
 
-    fn collect(&self, path: &Path, entries: &mut Entries) -> Result<(), CheckoutError> {
+    /// Returns what is in the repository's folder and not the tree's.
+    fn hidden(&self) -> Result<BTreeSet<PathBuf>, CheckoutError> {
+        let all = [
+            "--others",
+            "--ignored",
+            "--exclude-standard",
+            "--directory",
+            "-z",
+        ];
+        let ignored = self.git(&[&["ls-files"], &all[..]].concat())?;
+        let ignored = ignored.split('\0').filter(|path| !path.is_empty());
+        let hidden = ignored
+            .chain([".git"])
+            .map(|path| self.root.join(path.trim_end_matches('/')));
+        Ok(hidden.collect())
+    }
+
+    fn collect(
+        &self,
+        path: &Path,
+        hidden: &BTreeSet<PathBuf>,
+        entries: &mut Entries,
+    ) -> Result<(), CheckoutError> {
         let from = self.inside(path)?;
         let meta = fs::metadata(&from).map_err(CheckoutError::read(&from))?;
         let path = path.to_owned();
@@ -95,7 +122,9 @@ impl Checkout {
             });
             for found in names {
                 let found = found.map_err(CheckoutError::read(&from))?;
-                self.collect(&path.join(found.file_name()), entries)?;
+                if !hidden.contains(&from.join(found.file_name())) {
+                    self.collect(&path.join(found.file_name()), hidden, entries)?;
+                }
             }
         }
         Ok(())
@@ -153,6 +182,35 @@ mod tests {
         let mode = fs::Permissions::from_mode(0o755);
         fs::set_permissions(folder.path().join("conf/a"), mode).unwrap();
         assert_ne!(checkout.asset(Path::new("conf")).unwrap().digest(), before);
+    }
+
+    #[test]
+    fn of_the_whole_repository_only_what_is_the_trees_is_read() {
+        let Tree(folder, _) = tree();
+        crate::system::process::output("git", ["init", "--quiet"], folder.path()).unwrap();
+        for (path, text) in [
+            (".gitignore", "/made\n*.o\n"),
+            ("made", "x"),
+            ("conf/a.o", "x"),
+        ] {
+            fs::write(folder.path().join(path), text).unwrap();
+        }
+        let checkout = Checkout::open(folder.path()).unwrap();
+        let all = checkout.asset(Path::new("")).unwrap();
+        assert_eq!(
+            paths(&all),
+            [
+                "",
+                ".gitignore",
+                "conf",
+                "conf/a",
+                "conf/sub",
+                "conf/sub/b",
+                "one"
+            ]
+        );
+        let part = checkout.asset(Path::new("conf")).unwrap();
+        assert!(paths(&part).contains(&"conf/a.o"));
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Checkout {
         }
     }
 
-    fn git(&self, arguments: &[&str]) -> Result<String, CheckoutError> {
+    pub(super) fn git(&self, arguments: &[&str]) -> Result<String, CheckoutError> {
         let output = process::output("git", arguments, &self.root);
         let output = output.map_err(|source| CheckoutError::Git {
             path: self.root.clone(),

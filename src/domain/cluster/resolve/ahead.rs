@@ -57,7 +57,7 @@ fn chosen<'a>(written: Keys<'a>, keys: &[&str]) -> Keys<'a> {
 }
 
 impl Ahead for Settings {
-    const REFUSED: &[&str] = &["release", "registry", "engines"];
+    const REFUSED: &[&str] = &["registry", "engines"];
     const WARNED: &[&str] = &["notify"];
 }
 

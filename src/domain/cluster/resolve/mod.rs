@@ -24,6 +24,7 @@ mod properties;
 mod rollout;
 mod service;
 mod source;
+mod steps;
 mod support;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,7 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     let volumes = resolver.volumes(compose.volumes.as_ref().map(|volumes| &volumes.value));
     resolver.files(compose);
     let mut tests = resolver.tests(&services);
+    let release = resolver.release();
     resolver.honoured_in_tests(&definition.base, &services, &tests);
     resolver.advise(&definition.base, &services);
     resolver.ahead();
@@ -95,6 +97,7 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
             networks,
             volumes,
             tests,
+            release,
             environments,
         },
         warnings: sorted(problems),

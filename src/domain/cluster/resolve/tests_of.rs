@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Resolver;
-use super::names::Names;
 use super::options::nano;
 use super::service::TEST;
+use super::steps::Written;
 use crate::domain::cluster::{Limits, Reports, Service, Subject, Test};
 use crate::domain::definition::settings::{LimitsEntry, ReportsEntry, Settings, TestEntry};
 use crate::domain::definition::{
@@ -51,6 +51,10 @@ impl Resolver<'_> {
     fn test(&mut self, name: &str, entry: &Named<TestEntry>, cell: &Cell) -> Option<Test> {
         let TestEntry {
             service,
+            image,
+            dockerfile,
+            env,
+            services,
             command,
             timeout,
             limits,
@@ -61,14 +65,14 @@ impl Resolver<'_> {
             artifacts,
             matrix,
         } = &entry.value;
-        let Some(service) = service else {
-            let message = format!("test `{name}` names no service");
-            let problem = Problem::error("missing-key", message);
-            self.tell(problem.at(&entry.key, "`service` is missing"));
-            return None;
+        let written = Written {
+            service: service.as_ref(),
+            image: image.as_ref(),
+            dockerfile: dockerfile.as_ref(),
+            env: env.as_ref().map(|env| &env.at),
+            services: services.as_ref().map(|services| &services.at),
         };
-        let names = Names::of(&self.definition.base);
-        let known = self.known_service(&names, &service.value, &service.at);
+        let service = self.subject(name, &entry.key, &written);
         let limits = limits.as_ref().map(|limits| self.limits(&limits.value));
         let limit = |period: &Option<Spanned<Period>>, unless_said| {
             period.as_ref().map_or(unless_said, |period| period.value.0)
@@ -80,9 +84,8 @@ impl Resolver<'_> {
         let artifacts = artifacts
             .filter_map(|path| self.inside(path, cell))
             .collect();
-        let service = service.value.parse().ok().filter(|_| known)?;
         Some(Test {
-            subject: Subject::Service(service),
+            subject: Subject::Service(service?),
             command: command.as_ref().map(|command| self.words(command, cell)),
             timeout: limit(timeout, Test::DEFAULT_TIMEOUT),
             start_timeout: limit(start_timeout, Test::DEFAULT_START),

@@ -11,7 +11,7 @@ mod decking;
 mod fig;
 mod finish;
 mod image;
-mod tree;
+pub(super) mod tree;
 
 pub use finish::finish;
 

@@ -4,17 +4,17 @@ use super::super::place::At;
 use super::super::yaml::{Entry, Key, Node, Scalar, Value};
 
 /// Makes a mapping.
-pub(super) fn map(at: &At, entries: Vec<Entry>) -> Node {
+pub(in crate::domain::definition) fn map(at: &At, entries: Vec<Entry>) -> Node {
     node(at, Value::Map(entries))
 }
 
 /// Makes a list.
-pub(super) fn list(at: &At, items: Vec<Node>) -> Node {
+pub(in crate::domain::definition) fn list(at: &At, items: Vec<Node>) -> Node {
     node(at, Value::List(items))
 }
 
 /// Makes a text, whatever it looks like.
-pub(super) fn text(at: &At, text: impl Into<String>) -> Node {
+pub(in crate::domain::definition) fn text(at: &At, text: impl Into<String>) -> Node {
     let (text, plain) = (text.into(), false);
     node(at, Value::Scalar(Scalar { text, plain }))
 }
@@ -32,7 +32,7 @@ pub(super) fn project(at: &At, services: Vec<Entry>) -> Node {
 }
 
 /// Puts a value under a key that stands where the value does.
-pub(super) fn entry(key: &str, value: Node) -> Entry {
+pub(in crate::domain::definition) fn entry(key: &str, value: Node) -> Entry {
     let at = value.at.clone();
     Entry {
         key: Key {

@@ -12,6 +12,7 @@ use crate::domain::definition::interpolate::Interpolation;
 use crate::domain::definition::problem::Problem;
 use crate::domain::definition::reader::{Read, Reader};
 use crate::domain::definition::settings::Settings;
+use crate::domain::definition::steps;
 use crate::domain::definition::yaml::{self, Node};
 
 impl Loader {
@@ -31,6 +32,7 @@ impl Loader {
             Some(_) => model.map(|model| finish(model, &mut self.problems)),
             None => model,
         };
+        let model = model.and_then(|model| self.with_steps(model, &mut scope));
         let model = match (model, own.services) {
             (Some(model), Some(services)) => self.overlaid(model, &services, &mut scope),
             (model, _) => model,
@@ -54,6 +56,23 @@ impl Loader {
             uses,
             extensions: reader.extensions,
         })
+    }
+
+    /// Lays over the services what steps of the settings are of their own.
+    fn with_steps(&mut self, model: Node, scope: &mut Scope<'_>) -> Option<Node> {
+        let Some(settings) = self.steps.clone() else {
+            return Some(model);
+        };
+        let services = model.get("services").map(|services| &services.value);
+        let known = |name: &str| match services {
+            Some(yaml::Value::Map(entries)) => entries.iter().any(|entry| entry.key.text == name),
+            Some(yaml::Value::Scalar(_) | yaml::Value::List(_)) | None => false,
+        };
+        let Some(own) = steps::services(&settings, &known, &mut self.problems) else {
+            return Some(model);
+        };
+        let own = scope.interpolation.tree(&own);
+        lay(model, own, Vec::new(), false, &mut self.problems)
     }
 
     /// Lays what an environment says over services. One that is not there is told, for nothing would run it.

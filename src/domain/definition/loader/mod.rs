@@ -154,6 +154,8 @@ pub struct Loader {
     spent: usize,
     /// Whether a foreign file was met.
     foreign: bool,
+    /// The settings of this round, whose steps may be services.
+    steps: Option<Arc<Settings>>,
     /// Variables that such a file has a person asked for.
     asks: BTreeSet<String>,
     /// Those of them that have no value yet.
@@ -212,6 +214,7 @@ impl Loader {
             outside: BTreeSet::new(),
             spent: 0,
             foreign: false,
+            steps: None,
             asks: BTreeSet::new(),
             unsaid: BTreeSet::new(),
             said: BTreeMap::new(),
@@ -262,6 +265,7 @@ impl Loader {
         }
         let names = written?;
         let settings = self.with_imported(settings, &names);
+        self.steps = settings.clone().map(Arc::new);
         let folder = names
             .first()
             .map_or_else(|| ".".to_owned(), |name| path::parent(name));

@@ -53,6 +53,7 @@ fn cluster(services: &[(&str, Build)]) -> Cluster {
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         tests: BTreeMap::new(),
+        release: Vec::new(),
         environments: BTreeMap::new(),
     }
 }

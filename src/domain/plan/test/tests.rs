@@ -58,6 +58,7 @@ fn cluster() -> Cluster {
         networks: BTreeMap::new(),
         volumes: BTreeMap::new(),
         tests: BTreeMap::from([("unit".parse().unwrap(), test)]),
+        release: Vec::new(),
         environments: BTreeMap::new(),
     }
 }

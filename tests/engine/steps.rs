@@ -1,0 +1,123 @@
+//! Steps that are an image or a Dockerfile of their own, and what is run before a release.
+
+use std::process::Command;
+
+use crate::stack::Stack;
+
+const DB: &str = "  db: {image: NAME-base, command: [sh, -c, 'nc -ll -p 80 -e echo row'], healthcheck: {test: 'nc 127.0.0.1 80 </dev/null', interval: 300ms}}\n";
+
+fn stack(name: &str, settings: &str) -> Stack {
+    let stack = Stack::new(name, DB);
+    stack.write("longshore.yaml", settings);
+    stack.write("source/main", "the source");
+    stack.write(".gitignore", "/state\n");
+    stack.write(
+        "Dockerfile.lint",
+        "FROM NAME-base\nCMD [\"sh\", \"-c\", \"test $TEST = 1 && grep source source/main\"]\n",
+    );
+    stack.write(".dockerignore", "*\n");
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=x", "-c", "user.email=x@example.test"];
+        let git = Command::new("git")
+            .args(identity)
+            .args(arguments)
+            .current_dir(stack.path(""))
+            .status();
+        assert!(git.unwrap().success());
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "x"]);
+    stack
+}
+
+#[test]
+fn a_test_may_be_an_image_or_a_dockerfile_with_the_tree_and_services() {
+    let stack = stack(
+        "steps",
+        r#"
+tests:
+  unit:
+    image: NAME-base
+    env: {MODE: fast}
+    services: [db]
+    command: [sh, -ec, "test $MODE = fast; grep source $BUILD_DIR/source/main; sleep 1; nc db 80 </dev/null | grep row; touch $BUILD_DIR/new $ARTIFACTS_DIR/made"]
+  lint: {dockerfile: Dockerfile.lint}
+"#,
+    );
+    stack.run(&["test"]).expect(0).says("2 green, 0 red");
+    assert!(!stack.path("new").exists(), "the tree is a copy");
+    stack.run(&["test"]).expect(0).says("2 green (2 unchanged)");
+    stack.write("source/main", "another source");
+    stack.run(&["test"]).expect(0).says("2 green, 0 red");
+    assert_eq!(stack.left(), []);
+}
+
+#[test]
+fn a_release_is_made_once_its_steps_are_done_and_not_if_one_fails() {
+    let settings = |second: &str| {
+        format!(
+            r#"
+tests: {{t: {{service: db, command: ["true"]}}}}
+release:
+  - {{name: notes, image: NAME-base, command: [sh, -c, "test -z \"$TEST\" && grep source source/main"]}}
+  - {{image: NAME-base, services: [db], command: [sh, -c, "{second}"]}}
+"#
+        )
+    };
+    let stack = stack("release-steps", &settings("echo cannot publish; exit 7"));
+    stack
+        .run(&["release"])
+        .expect(3)
+        .says("test t has not been run");
+    stack
+        .run(&["run"])
+        .expect(1)
+        .says("step release-2 failed, so there is no release: exit code 7")
+        .says("| cannot publish");
+    assert_eq!(stack.left(), []);
+    let none = stack.run(&["history"]).expect(0);
+    assert!(!none.stdout.contains("release "), "{}", none.stdout);
+
+    stack
+        .run(&["release", "--skip", "release-2"])
+        .expect(0)
+        .says("release-2 was skipped: the release is not green for it");
+    stack.write("longshore.yaml", &settings("echo published"));
+    let events = stack.events(&["run"]);
+    let ended = |name: &str| {
+        events
+            .iter()
+            .filter(|event| event["event"] == "ended" && event["work"]["step"] == name)
+            .count()
+    };
+    assert_eq!((ended("notes"), ended("release-2")), (1, 1));
+    let again = stack.events(&["release"]);
+    assert!(
+        again.iter().all(|event| event["work"]["work"] != "step"),
+        "it was released before"
+    );
+    assert_eq!(stack.left(), []);
+}
+
+#[test]
+fn what_is_skipped_is_not_run_and_means_something() {
+    let stack = stack(
+        "skip",
+        "tests: {a: {service: db, command: ['false']}, b: {service: db, command: ['true']}}\n",
+    );
+    stack
+        .run(&["test", "--skip", "a"])
+        .expect(0)
+        .says("test a is skipped: asked for with --skip")
+        .says("1 green, 0 red, 1 skipped");
+    stack.run(&["run", "--skip", "a"]).expect(0);
+    stack
+        .run(&["release"])
+        .expect(3)
+        .says("test a has not been run");
+    stack
+        .run(&["test", "--skip", "c"])
+        .expect(2)
+        .says("there is no test c");
+}
