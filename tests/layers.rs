@@ -16,6 +16,7 @@ const RANKS: &[&[&str]] = &[
         "domain::name",
         "domain::failure",
         "domain::line",
+        "domain::mask",
         "domain::results",
     ],
     &["domain::definition"],

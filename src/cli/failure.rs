@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::domain::failure::{Explain, Kind};
+use crate::domain::mask::Masker;
 
 /// What ends a command early.
 #[derive(Debug)]
@@ -56,6 +57,15 @@ impl Failure {
             causes: vec![message.into()],
             ..Self::told(kind)
         }
+    }
+
+    /// Keeps secrets out of what it says.
+    #[must_use]
+    pub fn masked(mut self, masker: &Masker) -> Self {
+        for text in self.causes.iter_mut().chain(&mut self.hints) {
+            *text = masker.mask(text).into_owned();
+        }
+        self
     }
 
     /// Adds what to do next.

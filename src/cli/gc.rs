@@ -5,8 +5,10 @@ use clap::Args;
 use super::context::Context;
 use super::failure::Failure;
 use crate::domain::failure::Kind;
+use crate::pipeline::prune::prune;
 use crate::pipeline::reap::{Reach, Reaped, reap};
 use crate::system::engine::Engine;
+use crate::system::store::Place;
 
 /// Arguments of `longshore gc`.
 #[derive(Debug, Args)]
@@ -16,7 +18,7 @@ pub struct Arguments {
     dry_run: bool,
 }
 
-/// Removes what killed runs left on the engine, and what `--keep` left.
+/// Removes what killed runs left on the engine, what `--keep` left, and images of earlier builds that no release has.
 ///
 /// # Errors
 ///
@@ -29,8 +31,14 @@ pub async fn run(context: &Context, arguments: &Arguments) -> Result<(), Failure
     } else {
         Reach::Everything
     };
+    let ledger = Place::of(context.ledger.as_deref())?.ledger;
     let reaped = context
-        .show(async |events| Ok(reap(&engine, &events, reach).await?))
+        .show(async |events| {
+            let mut reaped = reap(&engine, &events, reach).await?;
+            let images = prune(&engine, &events, &ledger, arguments.dry_run).await?;
+            reaped.removed.extend(images);
+            Ok(reaped)
+        })
         .await?;
     if context.output.json() {
         context.output.object(&reaped);

@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use super::context::Context;
 use super::failure::Failure;
 use crate::domain::failure::Kind;
+use crate::pipeline::lease::{EVERY, holding};
 use crate::pipeline::project::Project;
 use crate::pipeline::reap::{Reach, reap};
 use crate::pipeline::{Events, Tools};
@@ -31,7 +32,10 @@ pub(super) async fn work<T>(
     let done = async |events: Events| {
         reap(&engine, &events, Reach::Forgotten).await?;
         let interrupt = context.interrupt.first.clone();
-        work(Tools::new(project, engine.clone(), events, interrupt)).await
+        let tools = Tools::new(project, engine.clone(), events.clone(), interrupt);
+        let run = tools.run.clone();
+        let done = holding((&engine, &events), &run, EVERY, work(tools)).await;
+        done.map_err(|failure| failure.masked(project.secrets.masker()))
     };
     let at_once = Failure::new(
         Kind::Interrupted,

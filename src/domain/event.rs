@@ -3,11 +3,13 @@
 //! A stage tells of its work in pieces: each [`Work`] starts, may move through phases and log lines, and ends once.
 //! Consumers need no other knowledge of a stage to show it live.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::domain::mask::Masker;
 use crate::domain::name::{HostName, ServiceName, TestName};
 
 /// Something that happened.
@@ -77,6 +79,57 @@ pub struct Steps {
     pub done: usize,
     /// How many came from the cache.
     pub cached: usize,
+}
+
+impl Event {
+    /// Replaces what is secret in all that somebody else may have put into words. Names are not: they come from the
+    /// definition.
+    #[must_use]
+    pub fn masked(self, masker: &Masker) -> Self {
+        let text = |text: String| match masker.mask(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(masked) => masked,
+        };
+        match self {
+            Self::Ahead { works } => Self::Ahead { works },
+            Self::Started { work } => Self::Started { work },
+            Self::Steps { work, steps } => Self::Steps { work, steps },
+            Self::Phase { work, phase } => Self::Phase {
+                work,
+                phase: text(phase),
+            },
+            Self::Log { work, line } => Self::Log {
+                work,
+                line: text(line),
+            },
+            Self::Ended {
+                work,
+                outcome,
+                elapsed,
+            } => Self::Ended {
+                work,
+                outcome: match outcome {
+                    Outcome::Done { detail } => Outcome::Done {
+                        detail: detail.map(text),
+                    },
+                    Outcome::Unchanged { reason } => Outcome::Unchanged {
+                        reason: text(reason),
+                    },
+                    Outcome::Failed { reason } => Outcome::Failed {
+                        reason: text(reason),
+                    },
+                    Outcome::Cancelled => Outcome::Cancelled,
+                },
+                elapsed,
+            },
+            Self::Warning { message } => Self::Warning {
+                message: text(message),
+            },
+            Self::Note { message } => Self::Note {
+                message: text(message),
+            },
+        }
+    }
 }
 
 /// A piece of work, in the words of the stage that does it.

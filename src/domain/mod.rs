@@ -12,6 +12,7 @@ pub mod inventory;
 pub mod invocation;
 pub mod ledger;
 pub mod line;
+pub mod mask;
 pub mod name;
 pub mod plan;
 pub mod results;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 
 use crate::domain::event::{Event, Outcome, Steps, Work};
+use crate::domain::mask::Masker;
 use crate::system::clock;
 
 /// How many printed lines may wait for a listener. More are left out: the logs have them.
@@ -17,6 +18,8 @@ const WAITING: usize = 10_000;
 pub struct Events {
     sender: mpsc::UnboundedSender<Event>,
     lines: Arc<Lines>,
+    /// Nothing leaves unmasked.
+    masker: Masker,
 }
 
 /// Hears what is told.
@@ -61,7 +64,28 @@ impl Events {
             receiver,
             lines: Arc::clone(&lines),
         };
-        (Self { sender, lines }, listener)
+        let masker = Masker::default();
+        let events = Self {
+            sender,
+            lines,
+            masker,
+        };
+        (events, listener)
+    }
+
+    /// Returns a voice to the same listener that keeps more to itself.
+    #[must_use]
+    pub fn masking(&self, masker: &Masker) -> Self {
+        Self {
+            masker: masker.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// Returns what it keeps to itself.
+    #[must_use]
+    pub fn masker(&self) -> &Masker {
+        &self.masker
     }
 
     /// Makes a voice that nobody hears.
@@ -82,7 +106,7 @@ impl Events {
         if line {
             self.lines.waiting.fetch_add(1, Ordering::Relaxed);
         }
-        let _ = self.sender.send(event);
+        let _ = self.sender.send(event.masked(&self.masker));
     }
 
     /// Tells a warning.
@@ -180,6 +204,27 @@ impl Drop for Running {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::mask::SecretValue;
+
+    #[tokio::test]
+    async fn nothing_leaves_unmasked() {
+        let (open, mut listener) = Events::channel();
+        let events = open.masking(&Masker::of([&SecretValue::new("hunter22")]));
+        let running = events.start(Work::Reap);
+        running.phase("with hunter22");
+        running.log("hunter22 1");
+        events.warn("warned of hunter22");
+        events.note("noted hunter22");
+        running.end(Outcome::done("hunter22"));
+        drop((open, events));
+        let mut told = 0;
+        while let Some(event) = listener.next().await {
+            let text = format!("{event:?}");
+            assert!(!text.contains("hunter22"), "{text}");
+            told += 1;
+        }
+        assert_eq!(told, 6);
+    }
 
     #[tokio::test]
     async fn lines_that_nobody_reads_do_not_pile_up() {

@@ -6,6 +6,7 @@ use crate::domain::cluster::Cluster;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::ledger::{ClusterKey, Provenance};
 use crate::pipeline::read::Read;
+use crate::pipeline::secrets::Secrets;
 use crate::system::blobs::Blobs;
 use crate::system::checkout::{Checkout, CheckoutError};
 use crate::system::store::{Ledger, Place, StoreError};
@@ -27,6 +28,8 @@ pub struct Project {
     pub blobs: Blobs,
     /// Where logs are kept.
     pub logs: PathBuf,
+    /// The values of its secrets.
+    pub secrets: Secrets,
 }
 
 /// Why a repository cannot be worked on.
@@ -68,6 +71,7 @@ impl Project {
         let provenance = checkout.provenance()?;
         let origin = checkout.origin();
         let cluster = read.resolved.cluster;
+        let secrets = Secrets::read(&cluster, (&read.root, &read.directory), &read.variables);
         let key = ClusterKey {
             name: cluster.name.clone(),
             origin: origin.clone(),
@@ -82,6 +86,7 @@ impl Project {
             ledger,
             blobs,
             logs: place.logs,
+            secrets,
         })
     }
 }

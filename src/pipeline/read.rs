@@ -37,6 +37,8 @@ pub struct Read {
     pub directory: PathBuf,
     /// The cluster, and warnings.
     pub resolved: Resolved,
+    /// The variables that it was read with, the shell's and those of `.env`.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// Why there is no cluster.
@@ -103,6 +105,7 @@ pub fn read(request: &ReadRequest) -> Result<Read, ReadError> {
         resolved: resolve(&definition, &surroundings)?,
         root: location.root,
         directory: location.directory,
+        variables: definition.base.variables,
     })
 }
 

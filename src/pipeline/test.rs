@@ -8,6 +8,7 @@ mod error;
 mod follow;
 mod keep;
 mod merged;
+mod network;
 mod report;
 mod run;
 mod spec;
@@ -139,6 +140,7 @@ pub async fn test(
     tools.events.ahead(plan.steps.iter().map(|step| Work::Test {
         test: step.wanted.test.clone(),
     }));
+    let asked_to_end = tools.interrupt.clone();
     // The first test that cannot be carried out ends the others, too, but orderly: each removes what it made.
     let tools = Tools {
         interrupt: tools.interrupt.child_token(),
@@ -174,6 +176,10 @@ pub async fn test(
             }
             Err(_) => {}
         }
+    }
+    // One that came to its verdict all the same is in the ledger.
+    if failure.is_none() && asked_to_end.is_cancelled() {
+        failure = Some(TestError::Interrupted);
     }
     done.sort_by(|one, other| one.record.test.cmp(&other.record.test));
     skipped.sort_by(|one, other| one.test.cmp(&other.test));

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Events;
 use super::project::Project;
+use super::secrets::Secrets;
 use crate::domain::ledger::Provenance;
 use crate::system::checkout::Checkout;
 use crate::system::engine::{Engine, Run};
@@ -26,6 +27,8 @@ pub struct Tools {
     pub logs: PathBuf,
     /// This run, whose labels everything carries that is made on the engine.
     pub run: Run,
+    /// The values of the cluster's secrets.
+    pub secrets: Secrets,
     /// Where they tell what happens.
     pub events: Events,
     /// Asks for an orderly end.
@@ -41,14 +44,16 @@ impl Tools {
         events: Events,
         interrupt: CancellationToken,
     ) -> Self {
+        let run = Run::begin(&project.cluster.name, engine.now());
         Self {
             engine,
             checkout: project.checkout.clone(),
             provenance: project.provenance.clone(),
             ledger: project.ledger.clone(),
             logs: project.logs.clone(),
-            run: Run::begin(&project.cluster.name),
-            events,
+            run,
+            events: events.masking(project.secrets.masker()),
+            secrets: project.secrets.clone(),
             interrupt,
         }
     }

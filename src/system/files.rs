@@ -1,7 +1,7 @@
 //! Files that a person asked for.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use crate::domain::failure::{Explain, Kind};
@@ -134,4 +134,26 @@ pub fn write_whole(path: &Path, content: impl AsRef<[u8]>) -> Result<(), WriteEr
         let _ = fs::remove_file(&beside);
     }
     written.map_err(failed)
+}
+
+/// Reads a file of at most so many bytes.
+///
+/// # Errors
+///
+/// If it cannot be read, or is larger.
+pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+    let failed = |source| ReadError {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > most {
+        let large = format!("it holds more than {most} bytes");
+        return Err(failed(io::Error::new(io::ErrorKind::FileTooLarge, large)));
+    }
+    Ok(bytes)
 }

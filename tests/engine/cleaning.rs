@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use longshore::domain::cluster::{Options, Restart};
+use longshore::system::clock;
 use longshore::system::engine::{ContainerSpec, Endpoint, Leftover, LeftoverKind, Owner, Run};
 use rustix::process::Signal;
 
-use crate::stack::{Stack, on_engine};
+use crate::stack::{Stack, docker, on_engine};
 
 const LONG: &str = r#"
   db: {image: NAME-base, command: [sleep, "60"], volumes: ["data:/data"]}
@@ -105,6 +106,54 @@ fn what_a_killed_run_left_is_removed_and_nothing_foreign() {
     });
 }
 
+#[test]
+fn images_of_earlier_builds_go_unless_a_release_has_them_or_somebody_named_them() {
+    let stack = Stack::new(
+        "earlier",
+        "  a: {build: ./a}\n  test: {build: ./a, command: ['true']}\n",
+    );
+    let build = |number: u32, arguments: &[&str]| {
+        let text = format!("FROM NAME-base\nLABEL build={number} case=NAME\n");
+        stack.write("a/Dockerfile", &text);
+        stack.run(arguments).expect(0);
+        let id = docker(&[
+            "image",
+            "inspect",
+            "--format",
+            "{{.Id}}",
+            &format!("{}-a", stack.name),
+        ]);
+        id.trim().to_owned()
+    };
+    let is_there = |id: &str| on_engine(async |engine| engine.image(id).await.unwrap().is_some());
+    let released = build(1, &["run"]);
+    let earlier = build(2, &["build"]);
+    let named = build(3, &["build"]);
+    let name = format!("{}-mine", stack.name);
+    docker(&["tag", &named, &name]);
+    let used = build(4, &["build"]);
+    docker(&["create", "--name", &name, &used, "true"]);
+    let latest = build(5, &["build"]);
+
+    let words = format!("image {} of", &earlier["sha256:".len()..][..12]);
+    let dry = stack.run(&["gc", "--dry-run"]).expect(0);
+    dry.says(&format!("would remove {words}"));
+    assert!(is_there(&earlier));
+    stack
+        .run(&["gc"])
+        .expect(0)
+        .says(&format!("removed {words}"));
+    assert!(!is_there(&earlier));
+    for id in [&released, &named, &used, &latest] {
+        assert!(is_there(id), "{id}");
+    }
+    docker(&["rm", &name]);
+    docker(&["rmi", &name]);
+    stack.run(&["gc"]).expect(0);
+    assert!(!is_there(&named) && !is_there(&used));
+    docker(&["rmi", "--force", &released, &latest]);
+}
+
 /// Containers that are not ours, removed at the end.
 struct Foreign(Vec<String>);
 
@@ -118,6 +167,7 @@ impl Drop for Foreign {
                     run: String::new(),
                     owner: Owner::this_process(),
                     kept: false,
+                    until: None,
                 };
                 let _ = engine.remove(&container).await;
             }
@@ -127,7 +177,7 @@ impl Drop for Foreign {
 
 /// Makes containers that look like ours and are not: of nobody, of a run whose owner says nothing, of a living run.
 fn foreign(stack: &Stack) -> Foreign {
-    let ours = Run::begin(&stack.name.parse().unwrap()).labels();
+    let ours = Run::begin(&stack.name.parse().unwrap(), clock::now()).labels();
     let mut unowned = ours.clone();
     unowned.insert(Run::OWNER.to_owned(), "somebody".to_owned());
     let cases = [

@@ -10,12 +10,20 @@
 )]
 
 mod building;
+mod cancel;
 mod cleaning;
 mod contexts;
+mod corner;
+mod engines;
 mod isolation;
+#[expect(dead_code, reason = "other test programs use the rest")]
+#[path = "../common/lab.rs"]
+mod lab;
 mod large;
+mod leases;
 mod matrix;
 mod results;
+mod secrets;
 mod stack;
 mod steps;
 mod terminal;

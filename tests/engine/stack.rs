@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use longshore::domain::name::ServiceName;
@@ -101,7 +101,11 @@ impl Stack {
 
     /// Starts it.
     pub fn start(&self, arguments: &[&str]) -> Started {
-        let mut command = self.command(arguments);
+        self.started(self.command(arguments))
+    }
+
+    /// Starts what a command says.
+    pub fn started(&self, mut command: Command) -> Started {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         Started(Some(command.spawn().unwrap()))
     }
@@ -114,6 +118,11 @@ impl Stack {
 
     /// Reads the only log of a service that was kept.
     pub fn log(&self, test: &str, service: &str) -> String {
+        fs::read_to_string(self.log_path(test, service)).unwrap()
+    }
+
+    /// Returns where the only log of a service was kept.
+    pub fn log_path(&self, test: &str, service: &str) -> PathBuf {
         let runs = fs::read_dir(self.path("state/logs")).unwrap();
         let paths = runs.map(|run| {
             run.unwrap()
@@ -123,7 +132,7 @@ impl Stack {
         });
         let paths: Vec<_> = paths.filter(|path| path.exists()).collect();
         assert_eq!(paths.len(), 1, "{paths:?}");
-        fs::read_to_string(&paths[0]).unwrap()
+        paths[0].clone()
     }
 }
 
@@ -167,10 +176,28 @@ impl Drop for Stack {
     }
 }
 
+/// Runs docker, as somebody else would, and returns what it prints.
+#[track_caller]
+pub fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {told}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A longshore that runs; killed if its test ends before.
 pub struct Started(Option<Child>);
 
 impl Started {
+    pub fn id(&self) -> u32 {
+        self.0.as_ref().unwrap().id()
+    }
+
+    /// Takes what it prints, which `wait` then does not have.
+    pub fn stdout(&mut self) -> ChildStdout {
+        self.0.as_mut().unwrap().stdout.take().unwrap()
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(self.0.as_ref().unwrap()), signal).unwrap();
     }

@@ -25,6 +25,7 @@ pub fn service() -> Service {
         ports: Vec::new(),
         expose: BTreeSet::new(),
         mounts: Vec::new(),
+        files: Vec::new(),
         networks: BTreeMap::new(),
         links: Vec::new(),
         depends_on: BTreeMap::new(),

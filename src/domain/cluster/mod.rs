@@ -5,6 +5,7 @@
 
 mod build;
 mod environment;
+mod handed;
 mod image;
 mod limits;
 mod options;
@@ -17,6 +18,7 @@ pub use build::{Build, BuildOptions, NamedContext, SecretSource};
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
+pub use handed::{FileSource, HandedFile, SecretOrigin};
 pub use image::{Tags, default_tag, full};
 pub use limits::Limits;
 pub use options::{Blkio, Device, DeviceRequest, Options};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Build, Options};
+use super::{Build, FileSource, HandedFile, Options};
 use crate::domain::name::{Alias, NetworkName, ServiceName, VolumeName};
 
 /// One kind of container: what it runs, and how.
@@ -28,6 +28,9 @@ pub struct Service {
     pub expose: BTreeSet<(u16, Protocol)>,
     /// What is mounted, in the order written.
     pub mounts: Vec<Mount>,
+    /// Secrets and configs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<HandedFile>,
     /// Networks joined and the extra names there; `default` for a service that names none.
     pub networks: BTreeMap<NetworkName, BTreeSet<Alias>>,
     /// Links, each of which also is a dependency.
@@ -221,6 +224,22 @@ impl Service {
     /// Returns the network names that links add: alias to service.
     pub fn link_aliases(&self) -> impl Iterator<Item = (&Alias, &ServiceName)> {
         self.links.iter().map(|link| (&link.alias, &link.service))
+    }
+
+    /// Returns the files and folders of the repository that it gets.
+    pub fn assets(&self) -> impl Iterator<Item = &PathBuf> {
+        let mounted = self.mounts.iter().filter_map(|mount| match &mount.source {
+            MountSource::Repository(path) => Some(path),
+            MountSource::Volume(_)
+            | MountSource::Anonymous
+            | MountSource::HostPath(_)
+            | MountSource::Memory { .. } => None,
+        });
+        let handed = self.files.iter().filter_map(|file| match &file.source {
+            FileSource::Repository(path) => Some(path),
+            FileSource::Secret { .. } | FileSource::Text(_) | FileSource::Elsewhere(_) => None,
+        });
+        mounted.chain(handed)
     }
 
     /// Tells whether a health check of its own decides when it is healthy. An image may bring one that is not seen here.

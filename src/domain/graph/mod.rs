@@ -287,6 +287,7 @@ pub(crate) mod tests {
             ports: Vec::new(),
             expose: BTreeSet::new(),
             mounts: Vec::new(),
+            files: Vec::new(),
             networks: BTreeMap::new(),
             links: links.collect(),
             depends_on: depends_on.collect(),

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod gate;
+pub mod images;
 pub mod permit;
 pub mod placement;
 pub mod preflight;

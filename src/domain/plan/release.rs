@@ -217,6 +217,7 @@ mod tests {
             ports: Vec::new(),
             expose: std::collections::BTreeSet::new(),
             mounts: Vec::new(),
+            files: Vec::new(),
             networks: BTreeMap::new(),
             links: Vec::new(),
             depends_on: BTreeMap::new(),

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::domain::cluster::{Cluster, MountSource, Service, Subject, Test};
+use crate::domain::cluster::{Cluster, Service, Subject, Test};
 use crate::domain::ledger::{Asset, ImageIdentity, TestRecord, Verdict};
 use crate::domain::name::{Digest, NetworkName, ServiceName, TestName};
 
@@ -224,6 +224,7 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         ports: _,  // nothing is published in a test
         expose: _, // containers of one network reach every port
         mounts,
+        files: handed, // of a secret where it comes from, not its value
         networks,
         links,
         depends_on,
@@ -238,14 +239,8 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         one_shot,
         test_only: _, // says where it runs otherwise
     } = service;
-    let mounted = mounts.iter().filter_map(|mount| match &mount.source {
-        MountSource::Repository(path) => Some(path),
-        MountSource::Volume(_)
-        | MountSource::Anonymous
-        | MountSource::HostPath(_)
-        | MountSource::Memory { .. } => None,
-    });
-    let files: BTreeMap<_, _> = mounted
+    let files: BTreeMap<_, _> = service
+        .assets()
         .flat_map(|path| {
             assets
                 .iter()
@@ -253,7 +248,7 @@ fn spec(cluster: &Cluster, service: &Service, assets: &BTreeMap<PathBuf, Asset>)
         })
         .collect();
     json!({
-        "command": command, "entrypoint": entrypoint, "environment": environment, "mounts": mounts,
+        "command": command, "entrypoint": entrypoint, "environment": environment, "mounts": mounts, "handed": handed,
         "networks": networks, "internal": internal(cluster, networks.keys()), "links": links,
         "depends_on": depends_on, "healthcheck": healthcheck, "restart": restart, "labels": labels, "user": user,
         "working_dir": working_dir, "options": options, "one_shot": one_shot, "files": files,

@@ -64,6 +64,7 @@ impl Container {
             ports,
             expose,
             mounts,
+            files: _, // refused for hosts
             networks: _,
             links: _,
             depends_on: _,

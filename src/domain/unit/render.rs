@@ -333,6 +333,7 @@ fn parts(service: &Service, container: &Container) -> Parts {
         ports,
         expose,
         mounts,
+        files: _, // refused for hosts
         networks: _,
         links,
         depends_on,

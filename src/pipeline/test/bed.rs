@@ -1,5 +1,6 @@
 //! What a test runs in: its network, volumes and containers, and their end.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use futures_util::future::join_all;
@@ -8,14 +9,16 @@ use tokio_util::task::TaskTracker;
 use super::TestError;
 use super::follow::Following;
 use super::run::TestRun;
-use super::spec::{Names, Part, container, internal, volumes};
-use crate::domain::cluster::{Cluster, MountSource, Test};
+use super::spec::{Names, Part, container, internal, landings, volumes};
+use crate::domain::cluster::{Cluster, FileSource, MountSource, Test};
 use crate::domain::ledger::ImageIdentity;
+use crate::domain::mask::Masker;
 use crate::domain::name::{ServiceName, TestName};
 use crate::domain::plan::build::{Origin, image_of, tags};
 use crate::domain::plan::test::Wanted;
 use crate::pipeline::Tools;
-use crate::system::engine::{ContainerState, EngineError, LeftoverKind, Run};
+use crate::pipeline::secrets::SecretError;
+use crate::system::engine::{ContainerState, EngineError, LeftoverKind, PutFile, Run};
 
 /// How often removal is tried: a container that was being made when the test ended appears late.
 const REMOVALS: usize = 3;
@@ -95,14 +98,8 @@ impl<'b> Bed<'b> {
 
     /// Makes the network and the volumes, empty.
     pub(super) async fn prepare(&self) -> Result<(), TestError> {
-        let (engine, network, labels) = (
-            self.tools.engine.clone(),
-            self.names.network(),
-            self.names.labels.clone(),
-        );
         let internal = self.test().internal || internal(self.cluster, self.services());
-        self.make(async move { engine.create_network(&network, internal, &labels).await })
-            .await?;
+        self.network(internal).await?;
         for volume in volumes(self.cluster, self.services()) {
             let (engine, volume, labels) = (
                 self.tools.engine.clone(),
@@ -150,7 +147,68 @@ impl<'b> Bed<'b> {
                 .await;
             copied.map_err(self.failed())?;
         }
+        let container = self.names.container(name);
+        for (folder, files) in self.handed(name)? {
+            let put = self.tools.engine.put(&container, folder, &files).await;
+            put.map_err(self.failed())?;
+        }
         Ok(())
+    }
+
+    /// Reads the files that a service is handed, by the folder that they are put into: the root, which makes what is
+    /// missing on the way, or a volume.
+    fn handed(&self, name: &ServiceName) -> Result<BTreeMap<&'b str, Vec<PutFile>>, TestError> {
+        let service = &self.cluster.services[name];
+        let volumes = landings(service);
+        let mut folders: BTreeMap<&str, Vec<PutFile>> = BTreeMap::new();
+        for file in &service.files {
+            let split = file.target.rsplit_once('/');
+            let split = split.filter(|(folder, _)| volumes.contains(folder));
+            let (folder, path) = split.unwrap_or(("/", file.target.trim_start_matches('/')));
+            folders.entry(folder).or_default().push(PutFile {
+                path: path.to_owned(),
+                uid: file.uid,
+                gid: file.gid,
+                mode: file.mode,
+                content: self.content(name, &file.source)?,
+            });
+        }
+        Ok(folders)
+    }
+
+    fn content(&self, service: &ServiceName, source: &FileSource) -> Result<Vec<u8>, TestError> {
+        let failed = |secret: &str, source| TestError::Secret {
+            test: self.wanted.test.clone(),
+            service: service.clone(),
+            secret: secret.to_owned(),
+            source,
+        };
+        match source {
+            FileSource::Secret { name, from } => {
+                let value = self.tools.secrets.value(from);
+                let value = value.map_err(|source| failed(name, source))?;
+                if !value.can_be_masked() {
+                    let shortest = Masker::SHORTEST;
+                    self.tools.events.warn(format!(
+                        "secret {name} has less than {shortest} characters and is not masked in logs"
+                    ));
+                }
+                Ok(value.expose().to_vec())
+            }
+            FileSource::Repository(path) => {
+                let bytes = self.tools.checkout.asset_bytes(path);
+                bytes.map_err(|source| TestError::Asset {
+                    test: self.wanted.test.clone(),
+                    service: service.clone(),
+                    source,
+                })
+            }
+            FileSource::Text(text) => Ok(text.clone().into_bytes()),
+            FileSource::Elsewhere(name) => {
+                let why = "it is kept elsewhere".to_owned();
+                Err(failed(name, SecretError::File(why)))
+            }
+        }
     }
 
     /// Finds the engine's id of exactly the image that the plan means.
@@ -193,10 +251,15 @@ impl<'b> Bed<'b> {
         &self,
         request: impl Future<Output = Result<(), EngineError>> + Send + 'static,
     ) -> Result<(), TestError> {
-        match self.making.spawn(request).await {
-            Ok(made) => made.map_err(self.failed()),
-            Err(_) => Err(TestError::Interrupted),
-        }
+        self.making(request).await.map_err(self.failed())
+    }
+
+    pub(super) async fn making(
+        &self,
+        request: impl Future<Output = Result<(), EngineError>> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        let made = self.making.spawn(request).await;
+        made.expect("a request neither panics nor is cancelled")
     }
 
     /// Waits for what is still being made.

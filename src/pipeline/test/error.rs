@@ -2,6 +2,7 @@
 
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::{ServiceName, TestName};
+use crate::pipeline::secrets::SecretError;
 use crate::system::checkout::CheckoutError;
 use crate::system::engine::EngineError;
 use crate::system::store::StoreError;
@@ -36,6 +37,19 @@ pub enum TestError {
         #[source]
         source: CheckoutError,
     },
+    /// A secret that it needs has no value.
+    #[error("secret {secret}, which service {service} gets in test {test}, has no value")]
+    Secret {
+        /// The test.
+        test: TestName,
+        /// The service.
+        service: ServiceName,
+        /// The secret.
+        secret: String,
+        /// Why.
+        #[source]
+        source: SecretError,
+    },
     /// The engine failed.
     #[error("failed to carry out test {test}")]
     Engine {
@@ -56,6 +70,14 @@ pub enum TestError {
         #[source]
         source: Option<EngineError>,
     },
+    /// Neither the engine nor longshore finds addresses for its network.
+    #[error(
+        "the engine has no addresses left for the network of test {test}, nor is a range of 198.18.0.0/15 free"
+    )]
+    NoAddresses {
+        /// The test.
+        test: TestName,
+    },
     /// The ledger failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -70,9 +92,10 @@ impl Explain for TestError {
             Self::UnknownTest { .. } => Kind::Invalid,
             Self::NoImage { .. } => Kind::Failed,
             Self::Asset { source, .. } => source.kind(),
+            Self::Secret { source, .. } => source.kind(),
             Self::Engine { source, .. } => source.kind(),
             // Not merely out of reach: images and containers were made there.
-            Self::EngineGone { .. } => Kind::Failed,
+            Self::EngineGone { .. } | Self::NoAddresses { .. } => Kind::Failed,
             Self::Store(source) => source.kind(),
             Self::Interrupted => Kind::Interrupted,
         }
@@ -89,11 +112,16 @@ impl Explain for TestError {
             }
             Self::NoImage { service, .. } => vec![format!("`longshore build {service}`")],
             Self::Asset { source, .. } => source.hints(),
+            Self::Secret { source, .. } => source.hints(),
             Self::Engine { source, .. } => source.hints(),
             Self::EngineGone { .. } => vec![
                 "see why it went: `journalctl -u docker`, or the log of what runs it".to_owned(),
                 "run it again: what is green already is not run twice, and what was left is removed first"
                     .to_owned(),
+            ],
+            Self::NoAddresses { .. } => vec![
+                "remove networks that nobody uses: `docker network prune`".to_owned(),
+                "or give the engine more ranges: `default-address-pools` in /etc/docker/daemon.json".to_owned(),
             ],
             Self::Store(source) => source.hints(),
             Self::Interrupted => vec!["what ran has been removed, and its logs kept".to_owned()],

@@ -14,7 +14,7 @@ use crate::domain::cluster::Restart;
 use crate::domain::event::{Event, Work};
 use crate::domain::name::ServiceName;
 use crate::pipeline::build::chain;
-use crate::system::engine::{self, EngineError};
+use crate::system::engine::{self, EngineError, KeptLog};
 
 /// How long the rest of the log of a container that ended may take to come.
 const REST: Duration = Duration::from_secs(10);
@@ -41,6 +41,13 @@ impl Bed<'_> {
         let (container, path) = (self.names.container(service), self.log(service));
         let following = tokio::spawn(async move {
             let mut tail = engine::Tail::default();
+            let masker = events.masker().clone();
+            let log = KeptLog {
+                container: &container,
+                path: &path,
+                follow: true,
+                masker: &masker,
+            };
             let tell = |line: &str| {
                 tail.push(line);
                 events.tell(Event::Log {
@@ -48,7 +55,7 @@ impl Bed<'_> {
                     line: line.to_owned(),
                 });
             };
-            let kept = engine.keep_log(&container, &path, true, tell).await;
+            let kept = engine.keep_log(log, tell).await;
             kept.is_ok().then_some(tail)
         });
         self.following.all().insert(service.clone(), following);
@@ -99,10 +106,16 @@ impl Bed<'_> {
     async fn read_log(&self, service: &ServiceName) -> Vec<String> {
         let mut tail = engine::Tail::default();
         let (container, path) = (self.names.container(service), self.log(service));
+        let log = KeptLog {
+            container: &container,
+            path: &path,
+            follow: false,
+            masker: self.tools.events.masker(),
+        };
         let kept = self
             .tools
             .engine
-            .keep_log(&container, &path, false, |line| tail.push(line))
+            .keep_log(log, |line| tail.push(line))
             .await;
         // A container that was never made has no log; a file that cannot be written is told of.
         if let Err(error @ EngineError::Log { .. }) = kept {

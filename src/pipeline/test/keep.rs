@@ -1,5 +1,6 @@
 //! What is kept of a test's container once it has ended, however it did: its reports, read, and its artifacts.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::TestError;
@@ -63,6 +64,7 @@ impl Keeping<'_> {
         let Some(kept) = self.take(path, &folder.join(name(path)), REPORT).await else {
             return;
         };
+        self.mask(&kept);
         match read_cases(&kept) {
             Ok((cases, problems)) => {
                 let mut cases = Cases::of(&cases);
@@ -77,6 +79,21 @@ impl Keeping<'_> {
                 }
             }
             Err(error) => self.warn(format!("report {path} cannot be read: {}", chain(&error))),
+        }
+    }
+
+    /// Takes secrets out of a kept report of cases: what programs print is part of it.
+    fn mask(&mut self, kept: &Path) {
+        for file in files::find(kept, "xml").unwrap_or_default() {
+            let Ok(bytes) = files::read_bytes(&file) else {
+                continue;
+            };
+            let masker = self.bed.tools.events.masker();
+            if let Cow::Owned(masked) = masker.bytes(&bytes)
+                && let Err(error) = files::write(&file, masked)
+            {
+                self.warn(chain(&error));
+            }
         }
     }
 

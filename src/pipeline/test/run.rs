@@ -75,7 +75,7 @@ impl TestRun<'_> {
             };
             running.phase(format!("trying again: {reason}"));
             earlier.push(Attempt {
-                reason,
+                reason: self.masked(&reason),
                 exit_code: attempted.end.exit_code,
                 log: attempted.log,
                 elapsed_ms: milliseconds(attempted.elapsed),
@@ -91,7 +91,7 @@ impl TestRun<'_> {
         elapsed: Duration,
     ) -> Result<TestResult, TestError> {
         let Attempted {
-            end,
+            mut end,
             log,
             mut results,
             tails,
@@ -99,6 +99,7 @@ impl TestRun<'_> {
             elapsed: _,
         } = attempted;
         let test = &self.wanted.test;
+        end.reason = end.reason.map(|reason| self.masked(&reason));
         if let Some(coverage) = &mut results.coverage {
             let last = self.tools.ledger.last_green(test).await?;
             let before = last.and_then(|record| record.results.coverage);
@@ -214,6 +215,10 @@ impl TestRun<'_> {
                 culprit: (service != *self.service).then_some(service),
             }),
         }
+    }
+
+    fn masked(&self, text: &str) -> String {
+        self.tools.events.masker().mask(text).into_owned()
     }
 
     fn gone(&self, source: Option<EngineError>) -> TestError {

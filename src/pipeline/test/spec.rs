@@ -1,6 +1,7 @@
 //! How a service's container is made for a test.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::domain::cluster::{Cluster, MountSource, Restart, Service, Test};
 use crate::domain::name::{ServiceName, VolumeName};
@@ -105,6 +106,11 @@ pub(super) fn container(part: Part<'_>) -> ContainerSpec {
                     read_only: mount.read_only,
                 })
             })
+            .chain(landings(service).into_iter().map(|folder| Mounted {
+                from: MountedFrom::Anonymous,
+                target: folder.to_owned(),
+                read_only: false,
+            }))
             .collect(),
         endpoint: Endpoint {
             network: names.network(),
@@ -114,6 +120,34 @@ pub(super) fn container(part: Part<'_>) -> ContainerSpec {
                 .collect(),
         },
     }
+}
+
+/// Returns the folders that need a volume of their own for the files that are handed to a service: the container's own
+/// files cannot be written to, or memory would hide them once it starts.
+pub(super) fn landings(service: &Service) -> BTreeSet<&str> {
+    let in_memory = service
+        .mounts
+        .iter()
+        .filter_map(|mount| match &mount.source {
+            MountSource::Memory { .. } => Some(mount.target.as_str()),
+            MountSource::Volume(_)
+            | MountSource::Anonymous
+            | MountSource::Repository(_)
+            | MountSource::HostPath(_) => None,
+        });
+    let tmpfs = service.options.tmpfs.iter();
+    let tmpfs = tmpfs.filter_map(|written| written.split(':').next());
+    let hiding: Vec<&str> = in_memory.chain(tmpfs).collect();
+    let is_hidden = |folder: &str| {
+        let below = |hiding: &&str| Path::new(folder).starts_with(hiding);
+        service.options.read_only || hiding.iter().any(below)
+    };
+    let taken = |folder: &str| service.mounts.iter().any(|mount| mount.target == folder);
+    let folders = service.files.iter();
+    folders
+        .filter_map(|file| file.target.rsplit_once('/').map(|(folder, _)| folder))
+        .filter(|folder| !folder.is_empty() && is_hidden(folder) && !taken(folder))
+        .collect()
 }
 
 /// Returns the named volumes that these services mount.

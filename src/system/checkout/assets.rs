@@ -9,11 +9,11 @@ use super::Checkout;
 use super::entry::{self, Entries, Entry, Kind};
 use super::error::CheckoutError;
 use super::send::TarStream;
-use crate::domain::cluster::{Cluster, MountSource};
+use crate::domain::cluster::{Cluster, Service};
 use crate::domain::ledger::Asset;
 
 impl Checkout {
-    /// Hashes every file of the repository that a service of the cluster mounts, a folder's files each.
+    /// Hashes every file of the repository that a service of the cluster mounts or is handed, a folder's files each.
     ///
     /// # Errors
     ///
@@ -23,20 +23,8 @@ impl Checkout {
             .environments
             .values()
             .flat_map(|environment| environment.services.values());
-        let mounts = cluster
-            .services
-            .values()
-            .chain(placed)
-            .flat_map(|service| &service.mounts);
-        let paths: BTreeSet<&Path> = mounts
-            .filter_map(|mount| match &mount.source {
-                MountSource::Repository(path) => Some(path.as_path()),
-                MountSource::Volume(_)
-                | MountSource::Anonymous
-                | MountSource::HostPath(_)
-                | MountSource::Memory { .. } => None,
-            })
-            .collect();
+        let services = cluster.services.values().chain(placed);
+        let paths: BTreeSet<&PathBuf> = services.flat_map(Service::assets).collect();
         let mut assets = BTreeMap::new();
         for path in paths {
             for Entry {
@@ -128,6 +116,16 @@ impl Checkout {
             }
         }
         Ok(())
+    }
+
+    /// Reads one file that a service is handed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkout::assets`], or if it is a folder.
+    pub fn asset_bytes(&self, path: &Path) -> Result<Vec<u8>, CheckoutError> {
+        let from = self.inside(path)?;
+        fs::read(&from).map_err(CheckoutError::read(&from))
     }
 
     /// Sends one file or folder that is mounted, under the path where the container expects it.

@@ -1,9 +1,10 @@
 //! Containers: made, started, looked at, killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::io;
 use std::time::Duration;
 
-use bollard::body_try_stream;
 use bollard::errors::Error;
 use bollard::models::{
     ContainerCreateBody, EndpointSettings, HealthConfig, HealthStatusEnum, HostConfig, Mount,
@@ -14,6 +15,7 @@ use bollard::query_parameters::{
     StartContainerOptions, StopContainerOptionsBuilder, UploadToContainerOptionsBuilder,
     WaitContainerOptions,
 };
+use bollard::{body_full, body_try_stream};
 use futures_util::TryStreamExt;
 
 use super::{Engine, EngineError, options};
@@ -89,6 +91,30 @@ pub enum MountedFrom {
         /// Its permission bits.
         mode: Option<u32>,
     },
+}
+
+/// A file that is put into a container.
+#[derive(Clone)]
+pub struct PutFile {
+    /// Where, below the folder that it is put into.
+    pub path: String,
+    /// Who owns it.
+    pub uid: u32,
+    /// Which group owns it.
+    pub gid: u32,
+    /// Its permission bits.
+    pub mode: u32,
+    /// What it holds.
+    pub content: Vec<u8>,
+}
+
+impl fmt::Debug for PutFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What it holds may be secret.
+        f.debug_struct("PutFile")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a container is.
@@ -176,6 +202,28 @@ impl Engine {
         )))
     }
 
+    /// Puts files into a container that does not run yet, by their content, below a folder that is there.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses: a path leads through a file, for example.
+    pub async fn put(
+        &self,
+        name: &str,
+        folder: &str,
+        files: &[PutFile],
+    ) -> Result<(), EngineError> {
+        let what = format!("put files into container {name}");
+        let archive = archive(files).map_err(|err| Error::IOError { err });
+        let archive = archive.map_err(EngineError::request(what.clone()))?;
+        let options = UploadToContainerOptionsBuilder::new().path(folder).build();
+        let put = self
+            .docker
+            .upload_to_container(name, Some(options), body_full(archive.into()))
+            .await;
+        put.map_err(EngineError::request(what))
+    }
+
     /// Asks how a container is.
     ///
     /// # Errors
@@ -261,6 +309,19 @@ impl Engine {
             Ok(()) | Err(_) => Ok(()),
         }
     }
+}
+
+fn archive(files: &[PutFile]) -> io::Result<Vec<u8>> {
+    let mut archive = tar::Builder::new(Vec::new());
+    for file in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(file.content.len() as u64);
+        header.set_uid(file.uid.into());
+        header.set_gid(file.gid.into());
+        header.set_mode(file.mode);
+        archive.append_data(&mut header, &file.path, file.content.as_slice())?;
+    }
+    archive.into_inner()
 }
 
 fn body(spec: ContainerSpec) -> ContainerCreateBody {

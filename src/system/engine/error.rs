@@ -160,6 +160,29 @@ impl EngineError {
         }
     }
 
+    /// Tells whether the engine has no range of addresses left for a network, in the words of Docker up to 24, of later
+    /// ones, and of Podman.
+    #[must_use]
+    pub fn out_of_addresses(&self) -> bool {
+        self.says(&[
+            "non-overlapping IPv4 address pool",
+            "predefined address pools have been fully subnetted",
+            "could not find free subnet",
+        ])
+    }
+
+    /// Tells whether a range of addresses is somebody else's.
+    #[must_use]
+    pub fn overlaps(&self) -> bool {
+        self.says(&["overlap", "already used", "conflicts with network"])
+    }
+
+    fn says(&self, words: &[&str]) -> bool {
+        matches!(self, Self::Request { source, .. }
+            if matches!(&**source, Error::DockerResponseServerError { message, .. }
+                if words.iter().any(|words| message.contains(words))))
+    }
+
     /// Tells whether the engine understood the request and would not do it, as against not being there or a failure of
     /// its own.
     #[must_use]
@@ -178,6 +201,25 @@ pub(super) fn missing(error: &Error) -> bool {
             ..
         }
     )
+}
+
+/// Tells whether the engine refuses only for now: somebody else removes the same thing at this moment, or what holds it
+/// is about to go.
+pub(super) fn passing(error: &Error) -> bool {
+    let Error::DockerResponseServerError {
+        status_code,
+        message,
+    } = error
+    else {
+        return false;
+    };
+    let for_now = [
+        "in progress",
+        "active endpoints",
+        "is in use",
+        "resource busy",
+    ];
+    matches!(status_code, 403 | 409 | 500) && for_now.iter().any(|words| message.contains(words))
 }
 
 impl Explain for EngineError {

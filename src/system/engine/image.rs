@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use bollard::body_try_stream;
 use bollard::query_parameters::{
-    CreateImageOptionsBuilder, ListImagesOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
+    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
+    RemoveImageOptions, TagImageOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -198,6 +199,36 @@ impl Engine {
             Err(error) if missing(&error) => Ok(()),
             Err(error) => Err(EngineError::request(format!("remove image {name}"))(error)),
         }
+    }
+
+    /// Removes an image with all its names, unless something needs it.
+    ///
+    /// # Errors
+    ///
+    /// If the engine refuses, as it does where a container is of it.
+    pub async fn remove_image(&self, image: &Image) -> Result<(), EngineError> {
+        // Names are only taken once nothing is of it, else it would be left without any.
+        let filters = [("ancestor".to_owned(), vec![image.id.clone()])].into();
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let users = self.docker.list_containers(Some(options)).await;
+        let what = format!("remove image {}", image.id);
+        let users = users.map_err(EngineError::request(what.clone()))?;
+        if !users.is_empty() {
+            let message = "a container is of it".to_owned();
+            let refused = bollard::errors::Error::DockerResponseServerError {
+                status_code: 409,
+                message,
+            };
+            return Err(EngineError::request(what)(refused));
+        }
+        let names = image.tags.iter().skip(1);
+        for name in names {
+            self.untag(name).await?;
+        }
+        self.untag(&image.id).await
     }
 
     /// Reads an image as `docker save` writes it: a tar stream, a little at a time.

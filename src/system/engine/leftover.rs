@@ -2,14 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
+use bollard::errors::Error;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
     RemoveContainerOptionsBuilder, RemoveVolumeOptions,
 };
 
-use super::error::missing;
+use super::error::{missing, passing};
 use super::{Engine, EngineError, Owner, Run};
+use crate::domain::ledger::Timestamp;
+
+/// How long is waited before each further attempt at removing what somebody else holds for now.
+const PAUSES: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(400),
+    Duration::from_millis(800),
+    Duration::from_millis(1600),
+    Duration::from_millis(3200),
+];
 
 /// Something that a run made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +37,8 @@ pub struct Leftover {
     pub owner: Owner,
     /// Whether it is meant to stay until `gc`.
     pub kept: bool,
+    /// Until when its run lives for whoever cannot see its process, by the engine's clock.
+    pub until: Option<Timestamp>,
 }
 
 /// What a leftover is, in the order in which they can be removed.
@@ -107,14 +122,28 @@ impl Engine {
             .collect())
     }
 
-    /// Removes it. One that is gone already is no error.
+    /// Removes it. One that is gone already is no error, and one that somebody else removes at this moment is waited for.
     ///
     /// # Errors
     ///
     /// If the engine refuses.
     pub async fn remove(&self, leftover: &Leftover) -> Result<(), EngineError> {
+        let mut pauses = PAUSES.iter();
+        loop {
+            match self.try_remove(leftover).await {
+                Ok(()) => return Ok(()),
+                Err(error) if missing(&error) => return Ok(()),
+                Err(error) => match pauses.next().filter(|_| passing(&error)) {
+                    Some(pause) => tokio::time::sleep(*pause).await,
+                    None => return Err(EngineError::request(format!("remove {leftover}"))(error)),
+                },
+            }
+        }
+    }
+
+    async fn try_remove(&self, leftover: &Leftover) -> Result<(), Error> {
         let name = &leftover.name;
-        let removed = match leftover.kind {
+        match leftover.kind {
             LeftoverKind::Container => {
                 let options = RemoveContainerOptionsBuilder::new()
                     .force(true)
@@ -124,16 +153,9 @@ impl Engine {
             }
             LeftoverKind::Network => self.docker.remove_network(name).await,
             LeftoverKind::Volume => {
-                self.docker
-                    .remove_volume(name, None::<RemoveVolumeOptions>)
-                    .await
+                let options = None::<RemoveVolumeOptions>;
+                self.docker.remove_volume(name, options).await
             }
-        };
-        match removed {
-            Err(error) if !missing(&error) => {
-                Err(EngineError::request(format!("remove {leftover}"))(error))
-            }
-            Ok(()) | Err(_) => Ok(()),
         }
     }
 }
@@ -149,5 +171,9 @@ fn leftover(
         run: labels.get(Run::RUN)?.clone(),
         owner: labels.get(Run::OWNER)?.parse().ok()?,
         kept: labels.contains_key(Run::KEPT),
+        until: labels
+            .get(Run::UNTIL)
+            .and_then(|until| until.parse().ok())
+            .map(Timestamp),
     })
 }

@@ -1,9 +1,10 @@
 //! Logs of containers, kept in files with the time of each line.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::query_parameters::LogsOptionsBuilder;
@@ -11,107 +12,157 @@ use futures_util::TryStreamExt;
 
 use super::{Engine, EngineError};
 use crate::domain::line::plain;
+use crate::domain::mask::Masker;
 
-/// How many bytes of a line are told; a log without line ends must not fill the memory. The file has all.
-const LONGEST: usize = 16 * 1024;
+/// A line that is longer than this is taken in pieces, so that no program fills our memory.
+const LONGEST: usize = 256 * 1024;
+/// How soon what was printed is in the file when nothing more comes.
+const SOON: Duration = Duration::from_millis(200);
+
+/// A log that is to be kept.
+#[derive(Debug, Clone, Copy)]
+pub struct KeptLog<'k> {
+    /// The container.
+    pub container: &'k str,
+    /// The file.
+    pub path: &'k Path,
+    /// Whether it is read until the container ends, or as far as it is there.
+    pub follow: bool,
+    /// What is kept out of it.
+    pub masker: &'k Masker,
+}
 
 impl Engine {
-    /// Writes a container's log to a file, replacing it: all there is so far or, followed, until the container ends.
-    /// Tells each line without its time.
+    /// Writes a container's log to a file, replacing it once there is something to write. Tells each line without its
+    /// time. It is never held as a whole.
     ///
     /// # Errors
     ///
     /// If the file cannot be written, or the engine does not give the log.
     pub async fn keep_log(
         &self,
-        container: &str,
-        path: &Path,
-        follow: bool,
+        log: KeptLog<'_>,
         mut tell: impl FnMut(&str),
     ) -> Result<(), EngineError> {
         let failed = |source| EngineError::Log {
-            path: path.to_owned(),
+            path: log.path.to_owned(),
             source,
         };
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let mut file = File::create(path).map_err(failed)?;
         let options = LogsOptionsBuilder::new()
             .stdout(true)
             .stderr(true)
             .timestamps(true)
-            .follow(follow);
-        let mut log = self.docker.logs(container, Some(options.build()));
-        let mut lines = Lines::default();
-        loop {
-            let next = log.try_next().await;
-            let next = next.map_err(EngineError::request(format!(
-                "read the log of container {container}"
-            )))?;
-            let Some(frame) = next else { break };
-            let kept = lines.take(&frame, &mut tell);
-            file.write_all(&kept).map_err(failed)?;
-        }
-        lines.end(tell);
-        Ok(())
-    }
-}
-
-/// Which of a container's streams something is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Stream {
-    Out,
-    Err,
-}
-
-/// Puts a log's frames together to lines. The engine breaks a long line into frames, each with a time of its own.
-#[derive(Debug, Default)]
-struct Lines {
-    /// The stream whose line in the file has no end yet.
-    unended: Option<Stream>,
-    /// The beginnings of lines that are not told yet.
-    open: BTreeMap<Stream, Vec<u8>>,
-}
-
-impl Lines {
-    /// Takes a frame, tells the lines that it completes, and returns what belongs into the file.
-    fn take(&mut self, frame: &LogOutput, tell: &mut impl FnMut(&str)) -> Vec<u8> {
-        let (stream, frame) = match frame {
-            LogOutput::StdErr { message } => (Stream::Err, message),
-            LogOutput::StdOut { message }
-            | LogOutput::Console { message }
-            | LogOutput::StdIn { message } => (Stream::Out, message),
+            .follow(log.follow);
+        let mut chunks = self.docker.logs(log.container, Some(options.build()));
+        let mut file: Option<BufWriter<File>> = None;
+        let mut streams = [Stream::default(), Stream::default()];
+        let mut take = |file: &mut BufWriter<File>, piece: Vec<u8>| {
+            let masked = log.masker.bytes(&piece);
+            file.write_all(&masked)?;
+            // Control sequences within a value go only here.
+            tell(&log.masker.mask(&without_time(&masked)));
+            io::Result::Ok(())
         };
-        let time = frame.iter().position(|byte| *byte == b' ');
-        let (time, text) = frame.split_at(time.map_or(frame.len(), |space| space + 1));
-        let mut kept = Vec::with_capacity(frame.len() + 1);
-        if self.unended != Some(stream) {
-            if self.unended.is_some() {
-                kept.push(b'\n');
+        loop {
+            let next = match tokio::time::timeout(SOON, chunks.try_next()).await {
+                Ok(next) => next,
+                Err(_) => {
+                    if let Some(file) = &mut file {
+                        file.flush().map_err(failed)?;
+                    }
+                    chunks.try_next().await
+                }
+            };
+            let next = next.map_err(EngineError::request(format!(
+                "read the log of container {}",
+                log.container
+            )))?;
+            let file = match &mut file {
+                Some(file) => file,
+                None => file.insert(created(log.path).map_err(failed)?),
+            };
+            let Some(chunk) = next else {
+                for stream in streams {
+                    if !stream.open.is_empty() {
+                        take(file, stream.open).map_err(failed)?;
+                    }
+                }
+                return file.flush().map_err(failed);
+            };
+            let framed = !matches!(chunk, LogOutput::Console { .. });
+            let [out, err] = &mut streams;
+            let stream = match chunk {
+                LogOutput::StdErr { .. } => err,
+                LogOutput::StdOut { .. } | LogOutput::StdIn { .. } | LogOutput::Console { .. } => {
+                    out
+                }
+            };
+            stream.push(&chunk.into_bytes(), framed);
+            while let Some(piece) = stream.next(log.masker) {
+                take(file, piece).map_err(failed)?;
             }
-            kept.extend_from_slice(time);
         }
-        kept.extend_from_slice(text);
-        self.unended = (!kept.ends_with(b"\n")).then_some(stream);
-        let open = self.open.entry(stream).or_default();
-        for piece in text.split_inclusive(|byte| *byte == b'\n') {
-            let room = LONGEST.saturating_sub(open.len());
-            open.extend_from_slice(&piece[..piece.len().min(room)]);
-            if piece.ends_with(b"\n") {
-                tell(&plain(&String::from_utf8_lossy(open)));
-                open.clear();
-            }
-        }
-        kept
+    }
+}
+
+fn created(path: &Path) -> io::Result<BufWriter<File>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::create(path).map(BufWriter::new)
+}
+
+/// What came of one of a container's two outputs and was not taken yet.
+#[derive(Debug, Default)]
+struct Stream {
+    open: Vec<u8>,
+    /// How much of it has no line end for sure.
+    searched: usize,
+}
+
+impl Stream {
+    /// Takes a chunk in. Docker cuts a long line into chunks of 16 KiB and puts the time before each of them.
+    fn push(&mut self, chunk: &[u8], framed: bool) {
+        let goes_on = framed && !self.open.is_empty();
+        let chunk = match split_time(chunk) {
+            Some((_, text)) if goes_on => text,
+            Some(_) | None => chunk,
+        };
+        self.open.extend_from_slice(chunk);
     }
 
-    /// Tells lines that were never ended.
-    fn end(self, mut tell: impl FnMut(&str)) {
-        for open in self.open.into_values().filter(|open| !open.is_empty()) {
-            tell(&plain(&String::from_utf8_lossy(&open)));
-        }
+    /// Returns the next line with its end, or a piece of one that is too long to be held.
+    fn next(&mut self, masker: &Masker) -> Option<Vec<u8>> {
+        let new = &self.open[self.searched..];
+        let end = match new.iter().position(|byte| *byte == b'\n') {
+            Some(end) => self.searched + end + 1,
+            None if self.open.len() > LONGEST => masker.cut(&self.open),
+            None => {
+                self.searched = self.open.len();
+                return None;
+            }
+        };
+        self.searched = 0;
+        let rest = self.open.split_off(end);
+        Some(std::mem::replace(&mut self.open, rest))
     }
+}
+
+/// Splits the time off that the engine puts before a line (RFC 3339 with nanoseconds, in UTC).
+fn split_time(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = line.iter().take(40).position(|byte| *byte == b' ')?;
+    let (time, text) = (&line[..end], &line[end + 1..]);
+    let is_time = time.len() >= 20
+        && time[4] == b'-'
+        && time[10] == b'T'
+        && time.ends_with(b"Z")
+        && time[..4].iter().all(u8::is_ascii_digit);
+    is_time.then_some((time, text))
+}
+
+fn without_time(line: &[u8]) -> String {
+    let text = split_time(line).map_or(line, |(_, text)| text);
+    plain(&String::from_utf8_lossy(text))
 }
 
 /// The last lines of something.
@@ -121,13 +172,16 @@ pub struct Tail(VecDeque<String>);
 impl Tail {
     /// How many lines are remembered.
     const LINES: usize = 20;
+    /// How many bytes of each are.
+    const BYTES: usize = 4096;
 
     /// Takes another line.
     pub fn push(&mut self, line: &str) {
         if self.0.len() == Self::LINES {
             self.0.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        let end = line.floor_char_boundary(Self::BYTES);
+        self.0.push_back(line[..end].to_owned());
     }
 
     /// Returns the lines, the oldest first.
@@ -140,55 +194,56 @@ impl Tail {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::mask::SecretValue;
 
-    /// Returns the file and the lines that these frames give.
-    fn kept(frames: &[(Stream, &str)]) -> (String, Vec<String>) {
-        let (mut file, mut told) = (Vec::new(), Vec::new());
-        let mut lines = Lines::default();
-        for (stream, text) in frames {
-            let message = text.as_bytes().to_vec().into();
-            let frame = match stream {
-                Stream::Out => LogOutput::StdOut { message },
-                Stream::Err => LogOutput::StdErr { message },
-            };
-            file.extend(lines.take(&frame, &mut |line: &str| told.push(line.to_owned())));
+    const TIME: &str = "2026-01-01T00:00:00.123456789Z";
+
+    fn lines(chunks: &[String], masker: &Masker) -> Vec<String> {
+        let mut stream = Stream::default();
+        let mut lines = Vec::new();
+        for chunk in chunks {
+            stream.push(chunk.as_bytes(), true);
+            while let Some(line) = stream.next(masker) {
+                lines.push(String::from_utf8(masker.bytes(&line).into_owned()).unwrap());
+            }
         }
-        lines.end(|line| told.push(line.to_owned()));
-        (String::from_utf8(file).unwrap(), told)
+        lines
     }
 
     #[test]
     fn a_line_loses_its_time_and_nothing_else() {
-        let (file, told) = kept(&[(Stream::Out, "T1 a  b \n"), (Stream::Err, "T2 \n")]);
-        assert_eq!(file, "T1 a  b \nT2 \n");
-        assert_eq!(told, ["a  b ", ""]);
+        assert_eq!(without_time(format!("{TIME} a  b \n").as_bytes()), "a  b ");
+        assert_eq!(without_time(format!("{TIME} \n").as_bytes()), "");
+        assert_eq!(without_time(b"a piece of a line"), "a piece of a line");
     }
 
     #[test]
-    fn a_line_in_several_frames_is_one_line_with_one_time() {
-        let (file, told) = kept(&[(Stream::Out, "T1 long"), (Stream::Out, "T2 er\n")]);
-        assert_eq!(file, "T1 longer\n");
-        assert_eq!(told, ["longer"]);
+    fn a_line_that_docker_cut_is_whole_again() {
+        let masker = Masker::of([&SecretValue::new("hunter22")]);
+        let chunks = [
+            format!("{TIME} a hun"),
+            format!("{TIME} ter22 b\n"),
+            format!("{TIME} c\n{TIME} d\n"),
+        ];
+        assert_eq!(
+            lines(&chunks, &masker),
+            [
+                format!("{TIME} a *** b\n"),
+                format!("{TIME} c\n"),
+                format!("{TIME} d\n")
+            ]
+        );
     }
 
     #[test]
-    fn two_streams_are_not_mixed_in_one_line() {
-        let (file, told) = kept(&[
-            (Stream::Out, "T1 half"),
-            (Stream::Err, "T2 error\n"),
-            (Stream::Out, "T3  done\n"),
-            (Stream::Out, "T4 no end"),
-        ]);
-        assert_eq!(file, "T1 half\nT2 error\nT3  done\nT4 no end");
-        assert_eq!(told, ["error", "half done", "no end"]);
-    }
-
-    #[test]
-    fn a_line_without_end_does_not_fill_the_memory() {
-        let piece = format!("T {}", "x".repeat(10_000));
-        let frames: Vec<_> = (0..100).map(|_| (Stream::Out, piece.as_str())).collect();
-        let (file, told) = kept(&frames);
-        assert_eq!(file.len(), 2 + 100 * 10_000);
-        assert_eq!(told[0].len(), LONGEST);
+    fn a_line_without_end_is_taken_in_pieces_that_cut_no_secret() {
+        let masker = Masker::of([&SecretValue::new("hunter22")]);
+        let chunks = vec!["x hunter22 ".to_owned(); 100_000];
+        let pieces = lines(&chunks, &masker);
+        assert!(pieces.len() > 3);
+        for piece in &pieces {
+            assert!(piece.len() <= LONGEST + 20, "{}", piece.len());
+            assert!(!piece.contains("hunter") && !piece.contains("er22"));
+        }
     }
 }

@@ -22,11 +22,14 @@ mod rawjson;
 
 pub use archive::{Allowance, CopiedOut};
 pub use build::BuildSpec;
-pub use container::{ContainerSpec, ContainerState, Endpoint, Health, Mounted, MountedFrom};
+pub use container::{
+    ContainerSpec, ContainerState, Endpoint, Health, Mounted, MountedFrom, PutFile,
+};
 pub use error::EngineError;
 pub use image::Image;
 pub use leftover::{Leftover, LeftoverKind};
-pub use logs::Tail;
+pub use logs::{KeptLog, Tail};
+pub use network::NetworkSpec;
 pub use owner::{Alive, Owner, Run};
 pub use progress::Told;
 

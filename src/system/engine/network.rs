@@ -2,25 +2,47 @@
 
 use std::collections::BTreeMap;
 
-use bollard::models::{NetworkCreateRequest, VolumeCreateRequest};
+use bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, VolumeCreateRequest};
 
 use super::{Engine, EngineError};
 
+/// A network that is to be made.
+#[derive(Debug, Clone)]
+pub struct NetworkSpec {
+    /// Its name.
+    pub name: String,
+    /// Whether it has no way out.
+    pub internal: bool,
+    /// Its range of addresses; the engine chooses one unless said.
+    pub subnet: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+}
+
 impl Engine {
-    /// Makes a network. An internal one has no way out.
+    /// Makes a network.
     ///
     /// # Errors
     ///
     /// If the engine refuses: too many networks, for example.
-    pub async fn create_network(
-        &self,
-        name: &str,
-        internal: bool,
-        labels: &BTreeMap<String, String>,
-    ) -> Result<(), EngineError> {
+    pub async fn create_network(&self, spec: &NetworkSpec) -> Result<(), EngineError> {
+        let NetworkSpec {
+            name,
+            internal,
+            subnet,
+            labels,
+        } = spec;
+        let pool = subnet.clone().map(|subnet| IpamConfig {
+            subnet: Some(subnet),
+            ..IpamConfig::default()
+        });
         let request = NetworkCreateRequest {
-            name: name.to_owned(),
-            internal: Some(internal),
+            name: name.clone(),
+            internal: Some(*internal),
+            ipam: pool.map(|pool| Ipam {
+                config: Some(vec![pool]),
+                ..Ipam::default()
+            }),
             labels: Some(labels.clone().into_iter().collect()),
             ..NetworkCreateRequest::default()
         };

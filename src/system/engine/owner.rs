@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use rustix::process::{Pid, test_kill_process};
 
+use crate::domain::ledger::Timestamp;
 use crate::domain::name::{ClusterName, Digest, RunId};
 
 /// One run of longshore: the labels of all that it makes.
@@ -16,6 +17,7 @@ pub struct Run {
     pub id: RunId,
     cluster: ClusterName,
     owner: Owner,
+    until: Timestamp,
 }
 
 impl Run {
@@ -27,23 +29,49 @@ impl Run {
     pub const CLUSTER: &str = "dev.longshore.cluster";
     /// The label that holds the test's name.
     pub const TEST: &str = "dev.longshore.test";
+    /// The label that holds until when the run lives for whoever cannot see its process: seconds since 1970 by the engine's
+    /// clock.
+    pub const UNTIL: &str = "dev.longshore.until";
     /// The label of what is meant to stay for a person to look at, until `gc`.
     pub const KEPT: &str = "dev.longshore.kept";
 
-    /// Begins a run of this process.
+    /// How many seconds a run lives on without a sign of life, for whoever cannot see its process.
+    pub const LEASE: i64 = 15 * 60;
+
+    /// Begins a run of this process; `now` is the engine's time.
     #[must_use]
-    pub fn begin(cluster: &ClusterName) -> Self {
+    pub fn begin(cluster: &ClusterName, now: Timestamp) -> Self {
         Self {
             id: RunId::of(&Digest::from_bytes(rand::random())),
             cluster: cluster.clone(),
             owner: Owner::this_process(),
+            until: Self::deadline(now),
         }
+    }
+
+    /// Returns until when the run lives after a sign of life.
+    #[must_use]
+    pub fn deadline(now: Timestamp) -> Timestamp {
+        Timestamp(now.0 + Self::LEASE)
+    }
+
+    /// Returns the process that it is of.
+    #[must_use]
+    pub fn owner(&self) -> &Owner {
+        &self.owner
     }
 
     /// Returns the labels of what the run makes.
     #[must_use]
     pub fn labels(&self) -> BTreeMap<String, String> {
+        self.labels_until(self.until)
+    }
+
+    /// Returns the labels of what moves its deadline.
+    #[must_use]
+    pub fn labels_until(&self, until: Timestamp) -> BTreeMap<String, String> {
         BTreeMap::from([
+            (Self::UNTIL.to_owned(), until.0.to_string()),
             (Self::RUN.to_owned(), self.id.to_string()),
             (Self::OWNER.to_owned(), self.owner.to_string()),
             (Self::CLUSTER.to_owned(), self.cluster.to_string()),

@@ -1,10 +1,12 @@
 //! The ledger's storage. What is recorded is said in `domain::ledger`; this only keeps it.
 
 mod error;
+mod images;
 mod place;
 mod sqlite;
 
 pub use error::StoreError;
+pub use images::known_images;
 pub use place::Place;
 pub use sqlite::Ledger;
 

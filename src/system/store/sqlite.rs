@@ -23,6 +23,40 @@ static MIGRATIONS: Migrator = sqlx::migrate!("src/system/store/migrations");
 /// How long a writer waits for another longshore on the same file.
 const BUSY: Duration = Duration::from_secs(30);
 
+/// Opens the file, makes it if there is none, and brings its tables up to date.
+pub(super) async fn pool(path: &Path) -> Result<SqlitePool, StoreError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
+            path: folder.into(),
+            source,
+        })?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY);
+    let open = |source| StoreError::Open {
+        path: path.into(),
+        source,
+    };
+    let pool = SqlitePoolOptions::new()
+        .max_connections(4)
+        .connect_with(options)
+        .await
+        .map_err(open)?;
+    MIGRATIONS
+        .run(&pool)
+        .await
+        .map_err(|source| StoreError::Migrate {
+            path: path.into(),
+            source,
+        })?;
+    Ok(pool)
+}
+
 /// One cluster's part of the record.
 #[derive(Debug, Clone)]
 pub struct Ledger {
@@ -38,35 +72,7 @@ impl Ledger {
     ///
     /// If the file cannot be opened or is of a newer longshore.
     pub async fn open(path: &Path, key: &ClusterKey) -> Result<Self, StoreError> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| StoreError::Folder {
-                path: folder.into(),
-                source,
-            })?;
-        }
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY);
-        let open = |source| StoreError::Open {
-            path: path.into(),
-            source,
-        };
-        let pool = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options)
-            .await
-            .map_err(open)?;
-        MIGRATIONS
-            .run(&pool)
-            .await
-            .map_err(|source| StoreError::Migrate {
-                path: path.into(),
-                source,
-            })?;
+        let pool = pool(path).await?;
         let failed = |source| StoreError::Query {
             path: path.into(),
             source,

@@ -14,6 +14,7 @@ mod environment;
 mod files;
 #[cfg(test)]
 mod generated;
+mod handed;
 mod hosts;
 mod mounts;
 mod names;

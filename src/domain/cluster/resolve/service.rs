@@ -58,6 +58,7 @@ impl Resolver<'_> {
                 .flat_map(|expose| each_exposed(&expose.value))
                 .collect(),
             mounts: self.mounts(names, service.volumes.as_ref()),
+            files: self.handed(reading, service),
             networks: self.joined(names, service),
             links,
             depends_on,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use super::environment::Services;
-use crate::domain::cluster::{Driver, Test};
+use crate::domain::cluster::{Driver, FileSource, Test};
 use crate::domain::definition::{At, Problem, Reading, Record, compose};
 use crate::domain::name::{ServiceName, TestName};
 
@@ -89,7 +89,7 @@ pub const SUPPORT: &[Judged] = &[
     judged("services.*.cgroup", Honoured, Honoured),
     judged("services.*.cgroup_parent", Honoured, Honoured),
     judged("services.*.command", Honoured, Honoured),
-    judged("services.*.configs", Refused("files of `configs` are not brought yet; mount the file: `./app.conf:/etc/app.conf:ro`"), Refused("files of `configs` are not brought yet; mount the file: `./app.conf:/etc/app.conf:ro`")),
+    judged("services.*.configs", Honoured, Refused("files of `configs` are not brought yet; mount the file: `./app.conf:/etc/app.conf:ro`")),
     judged("services.*.container_name", Quiet("containers of parallel tests would clash; the name is known on the network"), Warned("containers are named after cluster, environment and instance; the name is known on the network")),
     judged("services.*.cpu_count", Warned("only Windows has it"), Warned("only Windows has it")),
     judged("services.*.cpu_percent", Warned("only Windows has it"), Warned("only Windows has it")),
@@ -173,7 +173,7 @@ pub const SUPPORT: &[Judged] = &[
     judged("services.*.restart", Honoured, Honoured),
     judged("services.*.runtime", Honoured, Honoured),
     judged("services.*.scale", Quiet("one container of each service is run"), Honoured),
-    judged("services.*.secrets", Refused("secrets are not brought yet"), Refused("secrets are not brought yet")),
+    judged("services.*.secrets", Honoured, Refused("secrets are not brought yet")),
     judged("services.*.security_opt", Honoured, Honoured),
     judged("services.*.shm_size", Honoured, Honoured),
     judged("services.*.stdin_open", Honoured, Honoured),
@@ -245,6 +245,29 @@ impl Resolver<'_> {
         }
         let by = |judged: &Judged| judged.testing;
         self.honoured(reading, |name| run.contains(&name), by, "in tests");
+        for service in run.iter().filter_map(|name| services.get(*name)) {
+            for file in &service.files {
+                if let FileSource::Elsewhere(name) = &file.source {
+                    self.kept_elsewhere(reading, name);
+                }
+            }
+        }
+    }
+
+    fn kept_elsewhere(&mut self, reading: &Reading, name: &str) {
+        let compose = &reading.compose;
+        let secret = compose.secrets.as_ref();
+        let secret = secret.and_then(|all| Some(&all.value.0.get(name)?.key));
+        let config = compose.configs.as_ref();
+        let config = config.and_then(|all| Some(&all.value.0.get(name)?.key));
+        let message = format!("`{name}` is kept elsewhere, where a test cannot get it");
+        let mut problem = Problem::error("unsupported", message);
+        if let Some(at) = secret.or(config) {
+            problem = problem.at(at, "neither a file nor a variable");
+        }
+        self.tell(problem.help(
+            "give it a `file` or a variable (`environment`) in a file that `-f` lays over this one",
+        ));
     }
 
     fn honoured(

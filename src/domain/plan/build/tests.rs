@@ -15,6 +15,7 @@ fn service(source: Source) -> Service {
         ports: Vec::new(),
         expose: BTreeSet::new(),
         mounts: Vec::new(),
+        files: Vec::new(),
         networks: BTreeMap::new(),
         links: Vec::new(),
         depends_on: BTreeMap::new(),

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::domain::cluster::{Condition, Dependency, Link, Mount, Restart, Source};
+use crate::domain::cluster::{Condition, Dependency, Link, Mount, MountSource, Restart, Source};
 use crate::domain::ledger::{Provenance, Timestamp};
 use crate::domain::results::Results;
 
@@ -27,6 +27,7 @@ fn service(needs: &[&str], links: &[&str]) -> Service {
         ports: Vec::new(),
         expose: BTreeSet::new(),
         mounts: Vec::new(),
+        files: Vec::new(),
         networks: BTreeMap::new(),
         links: links.iter().map(link).collect(),
         depends_on: needs.iter().map(|need| (name(need), dependency)).collect(),
