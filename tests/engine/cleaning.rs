@@ -1,6 +1,7 @@
 //! Cleaning up after an end that was not planned.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use longshore::domain::cluster::{Options, Restart};
@@ -48,15 +49,14 @@ fn a_second_signal_ends_it_at_once_and_the_next_run_cleans_up() {
 #[test]
 fn an_interrupted_build_ends_at_once() {
     let stack = Stack::new("interrupted-build", "  a: {build: ./a}\n");
-    stack.write(
-        "a/Dockerfile",
-        &format!(
-            "FROM NAME-base\nRUN sleep 50; echo {}\n",
-            std::process::id()
-        ),
-    );
+    let sleep = format!("sleep 50; echo {}", std::process::id());
+    stack.write("a/Dockerfile", &format!("FROM NAME-base\nRUN {sleep}\n"));
     let child = stack.start(&["build", "-v"]);
-    std::thread::sleep(Duration::from_secs(3));
+    let sleeps = || Command::new("pgrep").args(["-f", &sleep]).output().unwrap();
+    let begun = Instant::now();
+    while sleeps().stdout.is_empty() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(100));
+    }
     let since = Instant::now();
     child.signal(Signal::TERM);
     child.wait().expect(130).says("RUN sleep 50");

@@ -335,8 +335,8 @@ mod tests {
                 "xunits: `xunits` is no type of artifact",
             ),
             (
-                "build: {a: .}\ndepends: {}",
-                "depends: other projects are not built first",
+                "build: {a: .}\ndepends: {b: {src: c}}",
+                "b: `b` is not built first: it has no `minhash`",
             ),
             (
                 "build: {a: .}\ncredentials: {K: FILE}",
