@@ -13,7 +13,7 @@ use crate::domain::plan::{build, test};
 use crate::pipeline::Tools;
 use crate::pipeline::build::{BuildError, survey};
 use crate::pipeline::project::Project;
-use crate::pipeline::test::{Material, TestError, TestResult, step as run_step};
+use crate::pipeline::test::{Material, StepRequest, TestError, TestResult, step as run_step};
 use crate::system::blobs::BlobError;
 use crate::system::checkout::CheckoutError;
 use crate::system::clock;
@@ -132,10 +132,16 @@ pub async fn release(
     project: &Project,
     skip: &BTreeSet<TestName>,
 ) -> Result<Release, ReleaseError> {
-    let (release, material) = of_tree(tools, &project.cluster, skip).await?;
-    if project.ledger.release(&release.id).await?.is_none() {
-        steps(tools, &project.cluster, &material, skip).await?;
+    let prospect = of_tree(tools, &project.cluster, skip).await?;
+    if project
+        .ledger
+        .release(&prospect.release.id)
+        .await?
+        .is_none()
+    {
+        steps(tools, &project.cluster, &prospect, skip).await?;
     }
+    let release = prospect.release;
     for (service, image) in &release.images {
         keep_image(tools, project, service, image).await?;
     }
@@ -175,7 +181,7 @@ pub async fn release(
 async fn steps(
     tools: &Tools,
     cluster: &Cluster,
-    material: &Material,
+    prospect: &Prospect,
     skip: &BTreeSet<TestName>,
 ) -> Result<(), ReleaseError> {
     for step in &cluster.release {
@@ -183,7 +189,12 @@ async fn steps(
             tools.events.note(format!("step {} is skipped", step.name));
             continue;
         }
-        let TestResult { record, tails, .. } = run_step(tools, cluster, step, material).await?;
+        let request = StepRequest {
+            step,
+            material: &prospect.material,
+            artifacts: &prospect.artifacts,
+        };
+        let TestResult { record, tails, .. } = run_step(tools, cluster, request).await?;
         if record.verdict == Verdict::Red {
             return Err(ReleaseError::Step {
                 step: step.name.clone(),
@@ -202,7 +213,7 @@ async fn steps(
 ///
 /// If the tree is not green, or has not been released.
 pub async fn released(tools: &Tools, project: &Project) -> Result<Release, ReleaseError> {
-    let (release, _) = of_tree(tools, &project.cluster, &BTreeSet::new()).await?;
+    let Prospect { release, .. } = of_tree(tools, &project.cluster, &BTreeSet::new()).await?;
     project
         .ledger
         .release(&release.id)
@@ -223,12 +234,20 @@ pub async fn named(project: &Project, id: &ReleaseId) -> Result<Release, Release
         .ok_or_else(|| ReleaseError::Unknown { id: id.clone() })
 }
 
+/// The release that a tree would be, and what its steps are given.
+struct Prospect {
+    release: Release,
+    material: Material,
+    /// Where the artifacts of its tests are kept.
+    artifacts: BTreeMap<TestName, PathBuf>,
+}
+
 /// Returns the release that the tree would be, which is what it is if it was released.
 async fn of_tree(
     tools: &Tools,
     cluster: &Cluster,
     skip: &BTreeSet<TestName>,
-) -> Result<(Release, Material), ReleaseError> {
+) -> Result<Prospect, ReleaseError> {
     let built = survey(tools, cluster, &std::collections::BTreeSet::new(), false).await?;
     let images = built.present(cluster);
     let assets = tools.checkout.assets(cluster)?;
@@ -254,6 +273,11 @@ async fn of_tree(
         images: images.clone(),
         assets: assets.clone(),
     };
+    let artifacts = tests.iter().filter_map(|(name, standing)| {
+        let record = standing.latest.as_ref()?;
+        Some((name.clone(), record.results.artifacts.clone()?))
+    });
+    let artifacts = artifacts.collect();
     let release = release::release(Candidate {
         cluster: cluster.clone(),
         images,
@@ -262,7 +286,11 @@ async fn of_tree(
         provenance,
         skipped: skip.clone(),
     })?;
-    Ok((release, material))
+    Ok(Prospect {
+        release,
+        material,
+        artifacts,
+    })
 }
 
 /// Keeps an image's bytes, so that the release outlives the engine.

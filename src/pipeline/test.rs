@@ -6,6 +6,7 @@ mod beside;
 mod cells;
 mod error;
 mod follow;
+mod given;
 mod keep;
 mod merged;
 mod network;
@@ -18,7 +19,7 @@ mod words;
 
 pub use error::TestError;
 pub use report::{Report, Skipped, Tail, TestResult};
-pub use step::step;
+pub use step::{StepRequest, step};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -226,6 +227,7 @@ async fn one(
                 wanted: &step.wanted,
                 test: &cluster.tests[&step.wanted.test],
                 service,
+                given: &[],
                 keep: request.keep,
                 release: false,
             };

@@ -88,15 +88,25 @@ impl Stack {
     /// Starts it and waits until the container of the test `test` is there.
     pub fn start_test(&self, arguments: &[&str]) -> Started {
         let child = self.start(&[&["test"], arguments].concat());
-        let is_test = |left: &Leftover| {
-            left.kind == LeftoverKind::Container && left.name.ends_with("-test-test")
-        };
+        self.until_there("-test-test");
+        child
+    }
+
+    /// Waits until a container whose name ends so is there.
+    pub fn until_there(&self, end: &str) {
         let until = Instant::now() + Duration::from_secs(60);
-        while !self.left().iter().any(is_test) {
-            assert!(Instant::now() < until, "no test runs after a minute");
+        while !self.is_there(end) {
+            assert!(Instant::now() < until, "no {end} runs after a minute");
             std::thread::sleep(Duration::from_millis(50));
         }
-        child
+    }
+
+    pub fn is_there(&self, end: &str) -> bool {
+        let left = self.left();
+        let mut containers = left
+            .iter()
+            .filter(|left| left.kind == LeftoverKind::Container);
+        containers.any(|left| left.name.ends_with(end))
     }
 
     /// Starts it.

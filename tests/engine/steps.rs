@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::stack::Stack;
 
 const DB: &str = "  db: {image: NAME-base, command: [sh, -c, 'nc -ll -p 80 -e echo row'], healthcheck: {test: 'nc 127.0.0.1 80 </dev/null', interval: 300ms}}\n";
@@ -97,6 +99,59 @@ release:
         again.iter().all(|event| event["work"]["work"] != "step"),
         "it was released before"
     );
+    assert_eq!(stack.left(), []);
+}
+
+#[test]
+fn a_step_finds_the_artifacts_of_green_tests_a_folder_each() {
+    let stack = stack(
+        "artifacts",
+        r#"
+tests:
+  unit: {image: NAME-base, command: [sh, -ec, "mkdir $ARTIFACTS_DIR/bin; echo built > $ARTIFACTS_DIR/bin/app"]}
+  web:
+    service: db
+    command: [sh, -ec, "mkdir /site; echo page > /site/index.html"]
+    artifacts: [/site]
+release:
+  - {image: NAME-base, command: [sh, -ec, "cd $ARTIFACTS_DIR; test $PWD = /artifacts; grep built unit/bin/app; grep page web/site/index.html; test $(find . -type f | wc -l) = 2"]}
+  - {service: db, command: [sh, -ec, "grep built $ARTIFACTS_DIR/unit/bin/app"]}
+"#,
+    );
+    stack.run(&["test"]).expect(0);
+    stack.run(&["release"]).expect(0);
+    assert_eq!(stack.left(), []);
+
+    stack.write("source/main", "another source");
+    stack.run(&["test"]).expect(0);
+    std::fs::remove_dir_all(stack.path("state/logs")).unwrap();
+    stack
+        .run(&["release"])
+        .expect(1)
+        .says("failed to give release-1 the artifacts of test")
+        .says("--force` makes them again");
+    assert_eq!(stack.left(), []);
+}
+
+#[test]
+fn killed_in_a_step_there_is_no_release_and_gc_removes_its_containers() {
+    let stack = stack(
+        "release-killed",
+        r#"
+tests: {t: {service: db, command: ["true"]}}
+release: [{name: publish, image: NAME-base, services: [db], command: [sleep, "600"]}]
+"#,
+    );
+    stack.run(&["test"]).expect(0);
+    let release = stack.start(&["release"]);
+    stack.until_there("-publish-publish");
+    release.signal(Signal::KILL);
+    assert_eq!(release.wait().code, -1);
+    assert!(stack.is_there("-publish-publish") && stack.is_there("-publish-db"));
+
+    let none = stack.run(&["history"]).expect(0);
+    assert!(!none.stdout.contains("release "), "{}", none.stdout);
+    stack.run(&["gc"]).expect(0);
     assert_eq!(stack.left(), []);
 }
 

@@ -16,6 +16,9 @@ pub const BUILD: &str = "/build";
 /// Where what is to be kept is left, and what tests kept is found.
 pub const ARTIFACTS: &str = "/artifacts";
 
+/// The variable that says where that is.
+pub const ARTIFACTS_DIR: &str = "ARTIFACTS_DIR";
+
 /// What a step is a container of.
 struct Own<'s> {
     image: Option<&'s Spanned<String>>,
@@ -38,7 +41,7 @@ impl Own<'_> {
             (None, None) => return None,
         }
         let mut pairs = Vec::new();
-        for (name, value) in [("BUILD_DIR", BUILD), ("ARTIFACTS_DIR", ARTIFACTS)] {
+        for (name, value) in [("BUILD_DIR", BUILD), (ARTIFACTS_DIR, ARTIFACTS)] {
             pairs.push(entry(name, text(at, value)));
         }
         for (name, pair) in self.env.into_iter().flat_map(|env| &env.value.0) {

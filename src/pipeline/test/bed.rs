@@ -8,6 +8,7 @@ use tokio_util::task::TaskTracker;
 
 use super::TestError;
 use super::follow::Following;
+use super::given::Given;
 use super::run::TestRun;
 use super::spec::{Names, Part, container, internal, landings, volumes};
 use crate::domain::cluster::{Cluster, FileSource, MountSource, Test};
@@ -33,6 +34,8 @@ pub(super) struct Bed<'b> {
     release: bool,
     /// The service of the test's own container.
     pub(super) service: &'b ServiceName,
+    /// What other tests left that its own container gets.
+    given: &'b [Given],
     /// How often the test is tried, this time included.
     attempt: usize,
     pub(super) names: Names,
@@ -49,6 +52,7 @@ impl<'b> Bed<'b> {
             wanted,
             test,
             service,
+            given,
             keep,
             release,
         } = *run;
@@ -66,6 +70,7 @@ impl<'b> Bed<'b> {
             test,
             release,
             service,
+            given,
             attempt,
             names,
             making: TaskTracker::new(),
@@ -151,6 +156,25 @@ impl<'b> Bed<'b> {
         for (folder, files) in self.handed(name)? {
             let put = self.tools.engine.put(&container, folder, &files).await;
             put.map_err(self.failed())?;
+        }
+        if name == self.service {
+            self.give().await?;
+        }
+        Ok(())
+    }
+
+    /// Copies what other tests left into the test's own container.
+    async fn give(&self) -> Result<(), TestError> {
+        for given in self.given {
+            let files = given.stream();
+            let files = files.map_err(|source| TestError::Artifacts {
+                test: self.wanted.test.clone(),
+                of: given.test.clone(),
+                source,
+            })?;
+            let container = self.names.container(self.service);
+            let copied = self.tools.engine.copy_in(&container, files).await;
+            copied.map_err(self.failed())?;
         }
         Ok(())
     }

@@ -50,6 +50,17 @@ pub enum TestError {
         #[source]
         source: SecretError,
     },
+    /// What another test left cannot be read.
+    #[error("failed to give {test} the artifacts of test {of}")]
+    Artifacts {
+        /// The test or step.
+        test: TestName,
+        /// The test that left them.
+        of: TestName,
+        /// Why.
+        #[source]
+        source: CheckoutError,
+    },
     /// The engine failed.
     #[error("failed to carry out test {test}")]
     Engine {
@@ -90,7 +101,7 @@ impl Explain for TestError {
     fn kind(&self) -> Kind {
         match self {
             Self::UnknownTest { .. } => Kind::Invalid,
-            Self::NoImage { .. } => Kind::Failed,
+            Self::NoImage { .. } | Self::Artifacts { .. } => Kind::Failed,
             Self::Asset { source, .. } => source.kind(),
             Self::Secret { source, .. } => source.kind(),
             Self::Engine { source, .. } => source.kind(),
@@ -113,6 +124,7 @@ impl Explain for TestError {
             Self::NoImage { service, .. } => vec![format!("`longshore build {service}`")],
             Self::Asset { source, .. } => source.hints(),
             Self::Secret { source, .. } => source.hints(),
+            Self::Artifacts { of, .. } => vec![format!("`longshore test {of} --force` makes them again")],
             Self::Engine { source, .. } => source.hints(),
             Self::EngineGone { .. } => vec![
                 "see why it went: `journalctl -u docker`, or the log of what runs it".to_owned(),

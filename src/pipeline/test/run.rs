@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::bed::Bed;
 use super::beside::{Beside, Fault, start};
+use super::given::Given;
 use super::words::period_words;
 use super::{Tail, TestError, TestResult};
 use crate::domain::cluster::{Cluster, Reports, Test};
@@ -30,6 +31,8 @@ pub(super) struct TestRun<'r> {
     pub(super) test: &'r Test,
     /// The service that the test is an extra container of.
     pub(super) service: &'r ServiceName,
+    /// What other tests left that its own container gets.
+    pub(super) given: &'r [Given],
     pub(super) keep: bool,
     /// Whether it is a step of a release, whose verdict is not recorded.
     pub(super) release: bool,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::domain::cluster::{Cluster, MountSource, Restart, Service, Test};
+use crate::domain::definition::steps::{ARTIFACTS, ARTIFACTS_DIR};
 use crate::domain::name::{ServiceName, VolumeName};
 use crate::system::engine::{ContainerSpec, Endpoint, Mounted, MountedFrom};
 
@@ -66,6 +67,10 @@ pub(super) fn container(part: Part<'_>) -> ContainerSpec {
     let mut environment = service.environment.clone();
     if own && !release {
         environment.insert("TEST".to_owned(), "1".to_owned());
+    }
+    if own && release {
+        let folder = environment.entry(ARTIFACTS_DIR.to_owned());
+        folder.or_insert_with(|| ARTIFACTS.to_owned());
     }
     let command = test.command.clone().filter(|_| own);
     let mut labels = service.labels.clone();

@@ -1,13 +1,29 @@
 //! A step of a release: run as a test is, but for `TEST=1`, and no verdict of it is recorded.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::given::to_step;
 use super::run::TestRun;
 use super::{Material, TestError, TestResult};
 use crate::domain::cluster::{Cluster, Step, Subject};
 use crate::domain::event::{Outcome, Work};
+use crate::domain::name::TestName;
 use crate::domain::plan::test::of_test;
 use crate::pipeline::Tools;
 
-/// Runs a step of a release. One that is red is no error.
+/// What is to be run before a release.
+#[derive(Debug, Clone, Copy)]
+pub struct StepRequest<'s> {
+    /// The step.
+    pub step: &'s Step,
+    /// What it sees.
+    pub material: &'s Material,
+    /// Where the artifacts of green tests are kept.
+    pub artifacts: &'s BTreeMap<TestName, PathBuf>,
+}
+
+/// Runs a step of a release, with the artifacts of the tests. One that is red is no error.
 ///
 /// # Errors
 ///
@@ -15,9 +31,13 @@ use crate::pipeline::Tools;
 pub async fn step(
     tools: &Tools,
     cluster: &Cluster,
-    step: &Step,
-    material: &Material,
+    request: StepRequest<'_>,
 ) -> Result<TestResult, TestError> {
+    let StepRequest {
+        step,
+        material,
+        artifacts,
+    } = request;
     let running = tools.events.start(Work::Step {
         step: step.name.clone(),
     });
@@ -32,12 +52,14 @@ pub async fn step(
         service,
     })?;
     let Subject::Service(service) = &step.run.subject;
+    let given = to_step(cluster, service, artifacts);
     let run = TestRun {
         tools,
         cluster,
         wanted: &wanted,
         test: &step.run,
         service,
+        given: &given,
         keep: false,
         release: true,
     };

@@ -8,6 +8,7 @@ mod context;
 mod entry;
 mod error;
 mod ignore;
+mod kept;
 mod pattern;
 mod provenance;
 mod remote;
@@ -17,6 +18,7 @@ pub use context::Context;
 pub use entry::{Entries, Entry, Kind};
 pub use error::CheckoutError;
 pub use ignore::Ignore;
+pub use kept::stream_kept;
 pub use send::TarStream;
 
 use std::path::{Path, PathBuf};

@@ -9,7 +9,7 @@ use super::steps::Written;
 use crate::domain::cluster::{Limits, Reports, Service, Subject, Test};
 use crate::domain::definition::settings::{LimitsEntry, ReportsEntry, Settings, TestEntry};
 use crate::domain::definition::{
-    At, Named, Period, Problem, Real, Size, Spanned, Whole, Words, join, matrix,
+    At, Named, Period, Problem, Real, Size, Spanned, Whole, Words, join, matrix, steps,
 };
 use crate::domain::name::{Cell, NetworkName, ServiceName, TestName};
 
@@ -81,9 +81,14 @@ impl Resolver<'_> {
             .as_ref()
             .map(|reports| self.reports(&reports.value, cell));
         let artifacts = artifacts.iter().flat_map(|all| &all.value);
-        let artifacts = artifacts
+        let mut artifacts: Vec<_> = artifacts
             .filter_map(|path| self.inside(path, cell))
             .collect();
+        if image.is_some() || dockerfile.is_some() {
+            // Its folder for them is there whatever else is said.
+            artifacts.retain(|path| path != steps::ARTIFACTS);
+            artifacts.push(steps::ARTIFACTS.to_owned());
+        }
         Some(Test {
             subject: Subject::Service(service?),
             command: command.as_ref().map(|command| self.words(command, cell)),
