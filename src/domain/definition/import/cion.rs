@@ -34,13 +34,6 @@ impl Part {
             Self::Release => "release",
         }
     }
-
-    fn profile(self) -> &'static str {
-        match self {
-            Self::Build => "test",
-            Self::Release => "release",
-        }
-    }
 }
 
 /// Brings a file to the form that Compose has.
@@ -59,28 +52,34 @@ pub(super) fn import(tree: &Node) -> Imported {
         .collect();
     let builds = steps(tree, Part::Build, &links, &mut reader);
     let releases = steps(tree, Part::Release, &links, &mut reader);
-    let settings = builds
-        .last()
-        .map(|entry| settings(&entry.key.text, &entry.key.at));
-    if let Some(release) = releases.first() {
-        let message = "release containers are not run yet";
-        let problem = Problem::warning("without-effect", message).at(&release.key.at, "left alone");
-        let help =
-            "a later version runs them after green tests; until then it has to be done by hand";
-        reader.problems.push(problem.help(help));
-    }
+    let settings = settings(&tree.at, &builds, &releases);
     services.extend(builds);
     services.extend(releases);
     let compose = tree::project(&tree.at, services);
     Imported::new(compose, settings, reader.problems)
 }
 
-/// Says that the last build container is the test.
-fn settings(service: &str, at: &At) -> Node {
-    let service = tree::entry("service", tree::text(at, service));
-    let test = tree::entry("build", tree::map(at, vec![service]));
-    let tests = tree::entry("tests", tree::map(at, vec![test]));
-    tree::map(at, vec![tests])
+/// Says that the last build container is the test, whose artifacts are kept, and that the release containers are steps
+/// of the release.
+fn settings(at: &At, builds: &[Entry], releases: &[Entry]) -> Option<Node> {
+    let mut keys = Vec::new();
+    if let Some(Entry { key, .. }) = builds.last() {
+        let service = tree::entry("service", tree::text(&key.at, key.text.as_str()));
+        let artifacts = tree::list(&key.at, vec![tree::text(&key.at, ARTIFACTS)]);
+        let artifacts = tree::entry("artifacts", artifacts);
+        let test = tree::entry("build", tree::map(&key.at, vec![service, artifacts]));
+        keys.push(tree::entry("tests", tree::map(&key.at, vec![test])));
+    }
+    let steps = releases.iter().map(|Entry { key, .. }| {
+        let pairs = ["name", "service"]
+            .map(|word| tree::entry(word, tree::text(&key.at, key.text.as_str())));
+        tree::map(&key.at, Vec::from(pairs))
+    });
+    let steps: Vec<_> = steps.collect();
+    if !steps.is_empty() {
+        keys.push(tree::entry("release", tree::list(at, steps)));
+    }
+    (!keys.is_empty()).then(|| tree::map(at, keys))
 }
 
 fn services(tree: &Node, reader: &mut Reader) -> Vec<Entry> {
@@ -98,7 +97,7 @@ fn services(tree: &Node, reader: &mut Reader) -> Vec<Entry> {
     })
 }
 
-/// Returns the containers of a part, each after the one before.
+/// Returns the containers of a part; of the build, each waits for the one before.
 fn steps(tree: &Node, part: Part, links: &[Node], reader: &mut Reader) -> Vec<Entry> {
     let written = tree::entries(tree);
     let Some(written) = written.iter().find(|entry| entry.key.text == part.name()) else {
@@ -128,10 +127,14 @@ fn steps(tree: &Node, part: Part, links: &[Node], reader: &mut Reader) -> Vec<En
         });
         let Some(mut step) = step else { continue };
         if let Value::Map(keys) = &mut step.value {
-            if !last && part == Part::Build {
-                keys.push(helper(&node.at));
+            match part {
+                Part::Build => {
+                    keys.extend((!last).then(|| helper(&node.at)));
+                    keys.extend(steps.last().map(|before| after(&before.key.text, &node.at)));
+                }
+                // The release carries them out one after the other.
+                Part::Release => keys.push(helper(&node.at)),
             }
-            keys.extend(steps.last().map(|before| after(&before.key.text, &node.at)));
         }
         let mut entry = tree::entry(&name, step);
         entry.key.at = written.key.at.clone();
@@ -172,7 +175,7 @@ fn step(node: &Node, key: &At, part: Part, links: &[Node], reader: &mut Reader) 
     }
     let mounts = [format!(".:{BUILD}"), format!("{VOLUME}:{ARTIFACTS}")];
     let mounts = mounts.map(|mount| tree::text(&at, mount));
-    let profile = tree::text(&at, part.profile());
+    let profile = tree::text(&at, "test");
     keys.push(tree::entry("environment", tree::map(&at, pairs)));
     keys.push(tree::entry("working_dir", tree::text(&at, BUILD)));
     keys.push(tree::entry("volumes", tree::list(&at, Vec::from(mounts))));
@@ -274,15 +277,15 @@ mod tests {
         let settings = import(Format::Cion, read(text)).settings.unwrap();
         assert_eq!(
             settings.json(),
-            json!({"tests": {"build": {"service": "build"}}})
+            json!({"tests": {"build": {"service": "build", "artifacts": ["/cion/artifacts"]}}})
         );
     }
 
     #[test]
     fn lists_run_one_after_the_other() {
-        let text = "build:\n- {image: a, env: {K: v}}\n- {image: b, cmd: make test}\nrelease:\n- {image: c}";
+        let text = "build:\n- {image: a, env: {K: v}}\n- {image: b, cmd: make test}\nrelease:\n- {image: c}\n- {image: d}";
         let (compose, problems) = cion(text);
-        assert_eq!(problems, ["release: release containers are not run yet"]);
+        assert_eq!(problems, Vec::<String>::new());
         let services = &compose["services"];
         assert_eq!(
             services["build-1"]["labels"],
@@ -294,7 +297,22 @@ mod tests {
             json!({"build-1": {"condition": "service_completed_successfully"}})
         );
         assert_eq!(services["build"]["command"], "make test");
-        assert_eq!(services["release"]["profiles"], json!(["release"]));
+        for release in ["release-1", "release"] {
+            assert_eq!(services[release]["profiles"], json!(["test"]));
+            assert_eq!(
+                services[release]["labels"],
+                json!({"dev.longshore.test": "false"})
+            );
+            assert_eq!(services[release]["depends_on"], Value::Null);
+        }
+        let settings = import(Format::Cion, read(text)).settings.unwrap();
+        assert_eq!(
+            settings.json()["release"],
+            json!([
+                {"name": "release-1", "service": "release-1"},
+                {"name": "release", "service": "release"},
+            ])
+        );
     }
 
     #[test]
