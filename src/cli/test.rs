@@ -107,7 +107,7 @@ fn junit(report: &Report, cluster: &ClusterName) -> Result<String, Failure> {
 
 fn tell(context: &Context, report: &Report) {
     if !context.output.json() {
-        let none = report.results.is_empty();
+        let none = report.results.is_empty() && report.skipped.is_empty();
         let text = if none {
             "there are no tests\n".to_owned()
         } else {

@@ -2,6 +2,7 @@
 //! verdict is recorded. Whatever happens, logs are kept and everything that was made is removed.
 
 mod bed;
+mod before;
 mod beside;
 mod cells;
 mod error;
@@ -31,8 +32,12 @@ use crate::domain::cluster::{Cluster, Subject};
 use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{Asset, ImageIdentity};
 use crate::domain::name::{ServiceName, TestName};
-use crate::domain::plan::test::{Decision, Past, Plan, Step, Wanted, beside_test, plan, wanted};
+use crate::domain::plan::test::{
+    Decision, Past, Plan, Step, Wanted, beside_test, in_order, plan, wanted,
+};
+use before::Before;
 use cells::{Cells, Ended};
+use given::Given;
 use run::TestRun;
 
 /// What is to be tested.
@@ -77,6 +82,7 @@ pub fn services(
     Ok(services)
 }
 
+/// Returns the tests that are asked for, and those that they need, each after these.
 fn names<'c>(
     cluster: &'c Cluster,
     tests: &BTreeSet<TestName>,
@@ -88,9 +94,8 @@ fn names<'c>(
         });
     }
     let all = cluster.tests.keys();
-    Ok(all
-        .filter(|name| tests.is_empty() || tests.contains(*name))
-        .collect())
+    let asked = all.filter(|name| tests.is_empty() || tests.contains(*name));
+    Ok(in_order(cluster, asked))
 }
 
 /// Decides which tests have to be run, and why. Nothing is changed.
@@ -147,9 +152,16 @@ pub async fn test(
         interrupt: tools.interrupt.child_token(),
         ..tools.clone()
     };
-    let cells = Cells::of(&tools, &plan);
+    let (cells, before) = (Cells::of(&tools, &plan), Before::of(&plan));
     let each = plan.steps.iter().map(|step| async {
-        let result = cells.one(&tools, cluster, request, step).await;
+        let test = &step.wanted.test;
+        // Those that it needs come before it, so that it never keeps them from being run.
+        let result = match before.given(&tools, cluster, test).await {
+            Ok(Ok(given)) => cells.one(&tools, cluster, request, (step, &given)).await,
+            Ok(Err(skipped)) => Ok(Ended::Skipped(skipped)),
+            Err(error) => Err(error),
+        };
+        before.tell(test, &result);
         if result.is_err() {
             tools.interrupt.cancel();
         }
@@ -197,7 +209,7 @@ async fn one(
     tools: &Tools,
     cluster: &Cluster,
     request: &TestRequest,
-    step: &Step,
+    (step, given): (&Step, &[Given]),
 ) -> Result<TestResult, TestError> {
     let running = tools.events.start(Work::Test {
         test: step.wanted.test.clone(),
@@ -227,7 +239,7 @@ async fn one(
                 wanted: &step.wanted,
                 test: &cluster.tests[&step.wanted.test],
                 service,
-                given: &[],
+                given,
                 keep: request.keep,
                 release: false,
             };

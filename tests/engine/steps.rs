@@ -176,3 +176,43 @@ fn what_is_skipped_is_not_run_and_means_something() {
         .expect(2)
         .says("there is no test c");
 }
+
+#[test]
+fn a_test_on_two_cells_finds_what_the_one_that_it_needs_left() {
+    let settings = |built: &str| {
+        format!(
+            r#"
+tests:
+  z-build: {{image: NAME-base, command: [sh, -ec, "{built}"]}}
+  unit:
+    service: db
+    needs: {{z-build: /built}}
+    matrix: {{mode: [fast, slow]}}
+    command: [sh, -ec, "test $(cat /built/bin/app) = built; echo ${{matrix.mode}}"]
+"#
+        )
+    };
+    let stack = stack(
+        "needs",
+        &settings("mkdir $ARTIFACTS_DIR/bin; echo built > $ARTIFACTS_DIR/bin/app"),
+    );
+    stack
+        .run(&["test", "unit"])
+        .expect(0)
+        .says("3 green, 0 red");
+    stack
+        .run(&["test", "--jobs", "1"])
+        .expect(0)
+        .says("3 green (3 unchanged)");
+    stack.write("longshore.yaml", &settings("exit 4"));
+    stack
+        .run(&["test", "--jobs", "1"])
+        .expect(1)
+        .says("0 green, 1 red, 2 skipped")
+        .says("it needs z-build, which is red");
+    stack
+        .run(&["test", "--skip", "z-build"])
+        .expect(0)
+        .says("it needs z-build, which is skipped");
+    assert_eq!(stack.left(), []);
+}

@@ -144,6 +144,9 @@ pub struct Test {
     /// Files and folders of its container that are kept.
     #[serde(default)]
     pub artifacts: Vec<String>,
+    /// The tests that have to be green before, and where their artifacts are put in its container.
+    #[serde(default)]
+    pub needs: BTreeMap<TestName, String>,
     /// Whether the test's other cells end when this one is red.
     #[serde(default)]
     pub fail_fast: bool,
@@ -204,6 +207,7 @@ impl Test {
             retries: 0,
             reports: Reports::default(),
             artifacts: Vec::new(),
+            needs: BTreeMap::new(),
             fail_fast: false,
         }
     }

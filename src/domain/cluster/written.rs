@@ -37,6 +37,7 @@ impl Cluster {
                 ),
                 ("reports", reports),
                 ("artifacts", json!(test.artifacts)),
+                ("needs", json!(test.needs)),
                 ("fail_fast", json!(test.fail_fast)),
             ];
             (name.to_string(), object(fields))

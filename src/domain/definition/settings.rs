@@ -67,6 +67,8 @@ record! {
         reports: ReportsEntry,
         /// Files and folders that are kept, by their path in the container.
         artifacts: Vec<Spanned<String>>,
+        /// Tests whose artifacts it finds, by the path in its container; it is run once these are green.
+        needs: Mapping<String>,
         /// Axes: each combination of their values is a test of its own, with `${matrix.AXIS}`.
         matrix: MatrixEntry,
     }

@@ -78,6 +78,29 @@ pub struct Past {
     pub last: Option<TestRecord>,
 }
 
+/// Returns tests with all that they need, each after those that it needs itself. The definition has no circles here.
+#[must_use]
+pub fn in_order<'c>(
+    cluster: &'c Cluster,
+    tests: impl IntoIterator<Item = &'c TestName>,
+) -> Vec<&'c TestName> {
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for name in tests {
+        let mut open = vec![(name, false)];
+        while let Some((name, done)) = open.pop() {
+            if done {
+                found.push(name);
+            } else if seen.insert(name) {
+                open.push((name, true));
+                let needs = cluster.tests.get(name).into_iter();
+                let needs = needs.flat_map(|test| test.needs.keys().rev());
+                open.extend(needs.map(|need| (need, false)));
+            }
+        }
+    }
+    found
+}
+
 /// Returns what a test needs beside it, each after those that it depends on itself.
 #[must_use]
 pub fn beside_test(cluster: &Cluster, test: &Test) -> Vec<ServiceName> {
@@ -173,39 +196,81 @@ pub fn of_test(
     images: &BTreeMap<ServiceName, ImageIdentity>,
     assets: &BTreeMap<PathBuf, Asset>,
 ) -> Result<Wanted, ServiceName> {
-    let beside = beside_test(cluster, test);
-    let all: BTreeSet<_> = beside.iter().chain(test.service()).collect();
-    let mut held = BTreeMap::new();
-    let mut services = BTreeMap::new();
-    for service in all {
-        let identity = images.get(service).ok_or_else(|| service.clone())?;
-        held.insert(service.clone(), identity.clone());
-        services.insert(service, spec(cluster, &cluster.services[service], assets));
+    let seen = Seen {
+        cluster,
+        images,
+        assets,
+    };
+    let mut before = BTreeMap::new();
+    for need in in_order(cluster, test.needs.keys()) {
+        let wanted = seen.by((need, &cluster.tests[need]), &before)?;
+        before.insert(need, wanted.fingerprint);
     }
-    let Test {
-        subject,
-        command,
-        timeout,
-        limits,
-        internal,
-        start_timeout,
-        retries,
-        reports,
-        artifacts,
-        fail_fast: _, // says what becomes of others
-    } = test;
-    let content = json!({
-        "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,
-        "limits": limits, "internal": internal, "start_timeout": start_timeout, "retries": retries, "reports": reports,
-        "artifacts": artifacts,
-        "services": services, "images": held,
-    });
-    Ok(Wanted {
-        test: name.clone(),
-        beside,
-        images: held,
-        fingerprint: Digest::of(content.to_string()),
-    })
+    seen.by((name, test), &before)
+}
+
+/// All that tests see.
+struct Seen<'s> {
+    cluster: &'s Cluster,
+    images: &'s BTreeMap<ServiceName, ImageIdentity>,
+    assets: &'s BTreeMap<PathBuf, Asset>,
+}
+
+impl Seen<'_> {
+    /// Returns what decides the result of a test, with the fingerprints of those that it needs.
+    fn by(
+        &self,
+        (name, test): (&TestName, &Test),
+        before: &BTreeMap<&TestName, Digest>,
+    ) -> Result<Wanted, ServiceName> {
+        let Self {
+            cluster,
+            images,
+            assets,
+        } = *self;
+        let beside = beside_test(cluster, test);
+        let all: BTreeSet<_> = beside.iter().chain(test.service()).collect();
+        let mut held = BTreeMap::new();
+        let mut services = BTreeMap::new();
+        for service in all {
+            let identity = images.get(service).ok_or_else(|| service.clone())?;
+            held.insert(service.clone(), identity.clone());
+            services.insert(service, spec(cluster, &cluster.services[service], assets));
+        }
+        let Test {
+            subject,
+            command,
+            timeout,
+            limits,
+            internal,
+            start_timeout,
+            retries,
+            reports,
+            artifacts,
+            needs,
+            fail_fast: _, // says what becomes of others
+        } = test;
+        let given = needs
+            .iter()
+            .map(|(need, path)| (need, json!({"path": path, "fingerprint": before.get(need)})));
+        let given: BTreeMap<_, _> = given.collect();
+        let mut content = json!({
+            "format": FORMAT, "kind": "test", "service": subject_of(subject), "command": command, "timeout": timeout,
+            "limits": limits, "internal": internal, "start_timeout": start_timeout, "retries": retries, "reports": reports,
+            "artifacts": artifacts,
+            "services": services, "images": held,
+        });
+        // Of those that need nothing the fingerprint stays what it was.
+        if !given.is_empty() {
+            content["needs"] = json!(given);
+        }
+        Ok(Wanted {
+            test: name.clone(),
+            beside,
+            images: held,
+            fingerprint: Digest::of(content.to_string()),
+        })
+    }
 }
 
 fn subject_of(subject: &Subject) -> Value {

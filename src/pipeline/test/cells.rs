@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_util::sync::CancellationToken;
 
+use super::given::Given;
 use super::{Skipped, TestError, TestRequest, TestResult, one};
 use crate::domain::cluster::Cluster;
 use crate::domain::ledger::Verdict;
@@ -40,7 +41,7 @@ impl Cells {
         tools: &Tools,
         cluster: &Cluster,
         request: &TestRequest,
-        step: &Step,
+        (step, given): (&Step, &[Given]),
     ) -> Result<Ended, TestError> {
         let test = &step.wanted.test;
         let interrupt = self.0[test.base()].clone();
@@ -58,7 +59,7 @@ impl Cells {
             interrupt: interrupt.clone(),
             ..tools.clone()
         };
-        match one(&own, cluster, request, step).await {
+        match one(&own, cluster, request, (step, given)).await {
             Err(TestError::Interrupted) if by_cell() => Ok(skipped()),
             Err(error) => Err(error),
             Ok(result) => {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, Test};
 use crate::domain::definition::steps::{ARTIFACTS, ARTIFACTS_DIR};
 use crate::domain::name::{ServiceName, TestName};
 use crate::system::checkout::{CheckoutError, TarStream, stream_kept};
@@ -40,6 +40,23 @@ pub(super) fn to_step(
         folder: folder.clone(),
         own: own(cluster, test),
         target: target.join(test.file()),
+    });
+    given.collect()
+}
+
+/// Returns what a test is given: the artifacts of those that it needs, as far as they left any.
+pub(super) fn to_test(
+    cluster: &Cluster,
+    test: &Test,
+    artifacts: &BTreeMap<TestName, PathBuf>,
+) -> Vec<Given> {
+    let given = test.needs.iter().filter_map(|(need, path)| {
+        Some(Given {
+            test: need.clone(),
+            folder: artifacts.get(need)?.clone(),
+            own: own(cluster, need),
+            target: PathBuf::from(path),
+        })
     });
     given.collect()
 }

@@ -18,6 +18,7 @@ mod handed;
 mod hosts;
 mod mounts;
 mod names;
+mod needs;
 mod options;
 mod place;
 #[cfg(test)]
@@ -80,6 +81,7 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     let volumes = resolver.volumes(compose.volumes.as_ref().map(|volumes| &volumes.value));
     resolver.files(compose);
     let mut tests = resolver.tests(&services);
+    resolver.needed(&tests);
     let release = resolver.release();
     resolver.honoured_in_tests(&definition.base, &services, &tests);
     resolver.advise(&definition.base, &services);

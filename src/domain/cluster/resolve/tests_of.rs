@@ -63,6 +63,7 @@ impl Resolver<'_> {
             retries,
             reports,
             artifacts,
+            needs,
             matrix,
         } = &entry.value;
         let written = Written {
@@ -99,12 +100,13 @@ impl Resolver<'_> {
             artifacts,
             limits: limits.unwrap_or_default(),
             internal: internal.as_ref().is_some_and(|flag| flag.value),
+            needs: self.needs(name, needs.as_ref(), cell),
             fail_fast: matrix.as_ref().is_some_and(|matrix| matrix.value.fail_fast),
         })
     }
 
     /// Returns the cells of a test; one without values if it has no matrix, none if its matrix is wrong.
-    fn cells_of(&self, name: &str, entry: &TestEntry) -> Vec<Cell> {
+    pub(super) fn cells_of(&self, name: &str, entry: &TestEntry) -> Vec<Cell> {
         let matrix = self.definition.matrices.tests.get(name);
         match (matrix, &entry.matrix) {
             (Some(matrix), _) => matrix.cells.iter().cloned().collect(),
@@ -143,7 +145,7 @@ impl Resolver<'_> {
     }
 
     /// Takes a path of the test's container, which is absolute and not all of it.
-    fn inside(&mut self, path: &Spanned<String>, cell: &Cell) -> Option<String> {
+    pub(super) fn inside(&mut self, path: &Spanned<String>, cell: &Cell) -> Option<String> {
         let text = self.filled(&path.value, &path.at, cell);
         let inside = text.starts_with('/').then(|| join("/", &text));
         let inside = inside.filter(|inside| inside != "/");
@@ -192,7 +194,9 @@ impl Resolver<'_> {
     }
 }
 
-fn entries(settings: Option<&Settings>) -> impl Iterator<Item = (&String, &Named<TestEntry>)> {
+pub(super) fn entries(
+    settings: Option<&Settings>,
+) -> impl Iterator<Item = (&String, &Named<TestEntry>)> {
     let tests = settings.and_then(|settings| settings.tests.as_ref());
     let entries = tests.into_iter().flat_map(|tests| &tests.value.0);
     entries.map(|(name, entry)| (name, &**entry))

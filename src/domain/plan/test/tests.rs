@@ -176,6 +176,40 @@ fn only_what_the_test_can_see_decides() {
 }
 
 #[test]
+fn what_a_test_needs_comes_before_it_and_is_part_of_its_fingerprint() {
+    let mut cluster = cluster();
+    let images = images(&cluster);
+    let none = BTreeMap::new();
+    let alone = of(&cluster, &images, &none).fingerprint;
+    let test = |text: &str| text.parse::<TestName>().unwrap();
+    let needs = |names: &[&str]| {
+        let service = Test::of(Subject::Service(name("db")));
+        let needs = names.iter().map(|name| (test(name), "/in".to_owned()));
+        Test {
+            needs: needs.collect(),
+            ..service
+        }
+    };
+    cluster.tests.insert(test("z-base"), needs(&[]));
+    cluster.tests.insert(test("left"), needs(&["z-base"]));
+    cluster.tests.insert(test("right"), needs(&["z-base"]));
+    let unit = cluster.tests.get_mut("unit").unwrap();
+    unit.needs = needs(&["left", "right"]).needs;
+    let order = |from: &str| {
+        let from = test(from);
+        let names = in_order(&cluster, [&from]).into_iter();
+        names.map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(order("unit"), ["z-base", "left", "right", "unit"]);
+    assert_eq!(order("left"), ["z-base", "left"]);
+    let with = of(&cluster, &images, &none).fingerprint;
+    assert_ne!(with, alone);
+    let base = cluster.tests.get_mut("z-base").unwrap();
+    base.command = Some(vec!["x".to_owned()]);
+    assert_ne!(of(&cluster, &images, &none).fingerprint, with);
+}
+
+#[test]
 fn a_mounted_file_decides_and_another_one_does_not() {
     let mut cluster = cluster();
     let mount = Mount {
