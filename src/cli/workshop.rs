@@ -6,11 +6,11 @@ use std::thread::available_parallelism;
 use super::context::Context;
 use super::failure::Failure;
 use crate::domain::failure::Kind;
+use crate::pipeline::fleet::Fleet;
 use crate::pipeline::lease::{EVERY, holding};
 use crate::pipeline::project::Project;
 use crate::pipeline::reap::{Reach, reap};
 use crate::pipeline::{Events, Tools};
-use crate::system::engine::Engine;
 
 /// Returns how much runs at a time: what is asked for, else as much as there are processors.
 pub(super) fn jobs(asked: Option<NonZeroUsize>) -> usize {
@@ -18,7 +18,7 @@ pub(super) fn jobs(asked: Option<NonZeroUsize>) -> usize {
     jobs.map_or(1, NonZeroUsize::get)
 }
 
-/// Does work on a project with an engine, from which what killed runs left is removed before.
+/// Does work on a project with its engines, from which what killed runs left is removed before.
 ///
 /// # Errors
 ///
@@ -28,13 +28,15 @@ pub(super) async fn work<T>(
     project: &Project,
     work: impl AsyncFnOnce(Tools) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let engine = Engine::connect().await?;
+    let fleet = Fleet::connect(project).await?;
     let done = async |events: Events| {
-        reap(&engine, &events, Reach::Forgotten).await?;
+        for engine in fleet.engines() {
+            reap(engine, &events, Reach::Forgotten).await?;
+        }
         let interrupt = context.interrupt.first.clone();
-        let tools = Tools::new(project, engine.clone(), events.clone(), interrupt);
+        let tools = Tools::new(project, fleet.clone(), events.clone(), interrupt);
         let run = tools.run.clone();
-        let done = holding((&engine, &events), &run, EVERY, work(tools)).await;
+        let done = holding((fleet.engines(), &events), &run, EVERY, work(tools)).await;
         done.map_err(|failure| failure.masked(project.secrets.masker()))
     };
     let at_once = Failure::new(

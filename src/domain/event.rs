@@ -175,6 +175,11 @@ pub enum Work {
         /// The service whose image it is.
         service: ServiceName,
     },
+    /// Pushing a released image to the registry.
+    Push {
+        /// The service whose image it is.
+        service: ServiceName,
+    },
     /// Building the image of lab hosts.
     LabImage,
     /// Making or starting a host of the lab, until it can be used.
@@ -261,6 +266,7 @@ impl Work {
             | Self::Test { .. }
             | Self::Step { .. }
             | Self::Keep { .. }
+            | Self::Push { .. }
             | Self::LabImage
             | Self::LabHost { .. }
             | Self::Host { .. } => None,
@@ -279,6 +285,7 @@ impl Work {
             | Self::Test { .. }
             | Self::Step { .. }
             | Self::Keep { .. }
+            | Self::Push { .. }
             | Self::LabImage
             | Self::LabHost { .. }
             | Self::Host { .. } => self.to_string(),
@@ -310,6 +317,7 @@ impl fmt::Display for Work {
             Self::Step { step } => write!(f, "step {step}"),
             Self::Linked { test, service } => write!(f, "test {test}: {service}"),
             Self::Keep { service } => write!(f, "keep {service}"),
+            Self::Push { service } => write!(f, "push {service}"),
             Self::LabImage => write!(f, "build the image of lab hosts"),
             Self::LabHost { host } => write!(f, "bring up {host}"),
             Self::Host { host, step } => write!(f, "{host}: {step}"),

@@ -232,6 +232,33 @@ impl Release {
     }
 }
 
+/// A released image that a registry keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushRecord {
+    /// The release that it was pushed for.
+    pub release: ReleaseId,
+    /// The service whose image it is.
+    pub service: ServiceName,
+    /// Its repository there: `registry.example.com/team/shop/api`.
+    pub repository: String,
+    /// The digest of its manifest there.
+    pub digest: Digest,
+    /// Which bytes it is.
+    pub identity: ImageIdentity,
+    /// From which tree.
+    pub provenance: Provenance,
+    /// When it was found there to be exactly that.
+    pub at: Timestamp,
+}
+
+impl PushRecord {
+    /// Returns the reference that gets exactly this image, wherever its tags go.
+    #[must_use]
+    pub fn reference(&self) -> String {
+        format!("{}@{}", self.repository, self.digest)
+    }
+}
+
 /// What an environment was asked to run, and how that ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentRecord {

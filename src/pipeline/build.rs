@@ -8,6 +8,7 @@ mod external;
 mod fetch;
 mod fit;
 mod imports;
+mod places;
 mod survey;
 
 pub use error::BuildError;
@@ -53,8 +54,16 @@ pub async fn build(
         check(cluster, &request.services)?;
         external::obtain(tools, cluster, request).await?;
         let survey = survey(tools, cluster, &request.services, request.no_cache).await?;
-        fit::check(tools, &survey)?;
-        let built = carry_out::carry_out(tools, &survey, request, &imports).await?;
+        let places = places::Places::spread(tools, &survey, request.jobs);
+        fit::check(tools, &survey, &places)?;
+        let around = carry_out::Around {
+            tools,
+            survey: &survey,
+            places: &places,
+            imports: &imports,
+            no_cache: request.no_cache,
+        };
+        let built = carry_out::carry_out(around).await?;
         let mut images = built;
         images.extend(survey.named);
         Ok(of_services(cluster, &request.services, &images))

@@ -6,6 +6,8 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use futures_util::future::join_all;
+
 use super::Events;
 use super::build::chain;
 use crate::system::engine::{Engine, EngineError, Leftover, LeftoverKind, Run};
@@ -13,22 +15,28 @@ use crate::system::engine::{Engine, EngineError, Leftover, LeftoverKind, Run};
 /// How often the deadline is moved: three times before it passes.
 pub const EVERY: Duration = Duration::from_secs(Run::LEASE.unsigned_abs() / 3);
 
-/// Carries out work under a run's lease, which is moved meanwhile and given back at the end.
-pub async fn holding<T>(
-    (engine, events): (&Engine, &Events),
+/// Carries out work under a run's lease on each of its engines, which is moved meanwhile and given back at the end.
+pub async fn holding<'e, T>(
+    (engines, events): (impl IntoIterator<Item = &'e Engine>, &Events),
     run: &Run,
     every: Duration,
     work: impl Future<Output = T>,
 ) -> T {
-    let mut marker = None;
+    let mut leases: Vec<_> = engines.into_iter().map(|engine| (engine, None)).collect();
+    let renewed = leases
+        .iter_mut()
+        .map(|(engine, marker)| renewing((engine, events), run, every, marker));
     let done = tokio::select! {
         done = work => done,
-        never = renewing((engine, events), run, every, &mut marker) => match never {},
+        // Each of them goes on for ever.
+        _ = join_all(renewed) => std::future::pending().await,
     };
-    if let Some(marker) = marker
-        && let Err(error) = engine.remove(&marker).await
-    {
-        events.warn(chain(&error));
+    for (engine, marker) in leases {
+        if let Some(marker) = marker
+            && let Err(error) = engine.remove(&marker).await
+        {
+            events.warn(chain(&error));
+        }
     }
     done
 }

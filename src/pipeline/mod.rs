@@ -2,11 +2,13 @@
 
 pub mod build;
 mod events;
+pub mod fleet;
 pub mod init;
 pub mod lab;
 pub mod lease;
 pub mod project;
 pub mod prune;
+pub mod push;
 pub mod read;
 pub mod reap;
 pub mod release;

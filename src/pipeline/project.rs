@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::domain::cluster::Cluster;
+use crate::domain::cluster::{Cluster, EngineEntry, RegistryName, Resolved};
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::ledger::{ClusterKey, Provenance};
 use crate::pipeline::read::Read;
@@ -16,6 +16,10 @@ use crate::system::store::{Ledger, Place, StoreError};
 pub struct Project {
     /// The cluster as resolved.
     pub cluster: Cluster,
+    /// The registry that keeps released images, if one is named.
+    pub registry: Option<RegistryName>,
+    /// The engines that build and test; none means the one that the environment names.
+    pub engines: Vec<EngineEntry>,
     /// The repository on disk.
     pub checkout: Checkout,
     /// Which tree it is.
@@ -70,8 +74,17 @@ impl Project {
         let checkout = Checkout::open(&read.root)?;
         let provenance = checkout.provenance()?;
         let origin = checkout.origin();
-        let cluster = read.resolved.cluster;
-        let secrets = Secrets::read(&cluster, (&read.root, &read.directory), &read.variables);
+        let secrets = Secrets::read(
+            &read.resolved.cluster,
+            (&read.root, &read.directory),
+            &read.variables,
+        );
+        let Resolved {
+            cluster,
+            registry,
+            engines,
+            warnings: _,
+        } = read.resolved;
         let key = ClusterKey {
             name: cluster.name.clone(),
             origin: origin.clone(),
@@ -80,6 +93,8 @@ impl Project {
         let blobs = Blobs::new(place.blobs);
         Ok(Self {
             cluster,
+            registry,
+            engines,
             checkout,
             provenance,
             origin,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::domain::cluster::{Cluster, Source};
+use crate::domain::cluster::Cluster;
 use crate::domain::event::{Outcome, Work};
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::ledger::{ImageIdentity, Release, Verdict};
@@ -307,17 +307,15 @@ async fn keep_image(
         service: service.clone(),
     });
     let kept = async {
-        let found = tools
-            .engine
-            .find(image, &name(&project.cluster, service))
-            .await?;
-        let found = found.ok_or_else(|| ReleaseError::Gone {
+        let known_as = build::known_as(&project.cluster, service);
+        let found = tools.fleet.find(image, &known_as).await?;
+        let (engine, found) = found.ok_or_else(|| ReleaseError::Gone {
             service: service.clone(),
         })?;
         Ok::<_, ReleaseError>(
             project
                 .blobs
-                .keep_image(service.as_str(), image, tools.engine.export(&found.id))
+                .keep_image(service.as_str(), image, engine.export(&found.id))
                 .await?,
         )
     };
@@ -329,15 +327,4 @@ async fn keep_image(
         },
     });
     kept
-}
-
-/// Returns a name that the engine knows a service's image by.
-fn name(cluster: &Cluster, service: &ServiceName) -> String {
-    match cluster.services.get(service).map(|service| &service.source) {
-        Some(Source::Image(reference)) => reference.clone(),
-        Some(Source::Build(_)) | None => build::tags(cluster, service)
-            .into_iter()
-            .next()
-            .unwrap_or_default(),
-    }
 }

@@ -14,6 +14,7 @@ mod network;
 mod report;
 mod run;
 mod spec;
+mod spread;
 mod step;
 mod summary;
 mod words;
@@ -39,6 +40,7 @@ use before::Before;
 use cells::{Cells, Ended};
 use given::Given;
 use run::TestRun;
+use spread::Spread;
 
 /// What is to be tested.
 #[derive(Debug, Clone)]
@@ -153,22 +155,29 @@ pub async fn test(
         ..tools.clone()
     };
     let (cells, before) = (Cells::of(&tools, &plan), Before::of(&plan));
-    let each = plan.steps.iter().map(|step| async {
-        let test = &step.wanted.test;
-        // Those that it needs come before it, so that it never keeps them from being run.
-        let result = match before.given(&tools, cluster, test).await {
-            Ok(Ok(given)) => cells.one(&tools, cluster, request, (step, &given)).await,
-            Ok(Err(skipped)) => Ok(Ended::Skipped(skipped)),
-            Err(error) => Err(error),
-        };
-        before.tell(test, &result);
-        if result.is_err() {
-            tools.interrupt.cancel();
+    let spread = Spread::of(&tools, cluster, &plan, request.jobs).await?;
+    let each = plan.steps.iter().map(|step| {
+        let (tools, spread, cells, before) = (&tools, &spread, &cells, &before);
+        async move {
+            let test = &step.wanted.test;
+            // Who waits for others takes no turn from those meanwhile.
+            let result = match before.given(tools, cluster, test).await {
+                Ok(Ok(given)) => {
+                    let (tools, _turn) = spread.turn(tools, step).await;
+                    cells.one(&tools, cluster, request, (step, &given)).await
+                }
+                Ok(Err(skipped)) => Ok(Ended::Skipped(skipped)),
+                Err(error) => Err(error),
+            };
+            before.tell(test, &result);
+            if result.is_err() {
+                tools.interrupt.cancel();
+            }
+            result
         }
-        result
     });
     let results: Vec<_> = stream::iter(each)
-        .buffer_unordered(request.jobs.max(1))
+        .buffer_unordered(plan.steps.len().max(1))
         .collect()
         .await;
     let left_out = names(cluster, &request.tests)?.into_iter();

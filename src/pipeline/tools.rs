@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use tokio_util::sync::CancellationToken;
 
 use super::Events;
+use super::fleet::Fleet;
 use super::project::Project;
 use super::secrets::Secrets;
 use crate::domain::ledger::Provenance;
+use crate::domain::plan::spread::EngineIndex;
 use crate::system::checkout::Checkout;
 use crate::system::engine::{Engine, Run};
 use crate::system::store::Ledger;
@@ -15,8 +17,10 @@ use crate::system::store::Ledger;
 /// What the stages that build and test work with.
 #[derive(Debug, Clone)]
 pub struct Tools {
-    /// Where images are built and containers run.
+    /// Where images are built and containers run: the first of the fleet, or the one that a piece of work was given.
     pub engine: Engine,
+    /// All engines.
+    pub fleet: Fleet,
     /// The repository.
     pub checkout: Checkout,
     /// From which tree everything comes.
@@ -40,13 +44,14 @@ impl Tools {
     #[must_use]
     pub fn new(
         project: &Project,
-        engine: Engine,
+        fleet: Fleet,
         events: Events,
         interrupt: CancellationToken,
     ) -> Self {
-        let run = Run::begin(&project.cluster.name, engine.now());
+        let run = Run::begin(&project.cluster.name, fleet.first().now());
         Self {
-            engine,
+            engine: fleet.first().clone(),
+            fleet,
             checkout: project.checkout.clone(),
             provenance: project.provenance.clone(),
             ledger: project.ledger.clone(),
@@ -55,6 +60,15 @@ impl Tools {
             events: events.masking(project.secrets.masker()),
             secrets: project.secrets.clone(),
             interrupt,
+        }
+    }
+
+    /// Returns them for work on one of the engines.
+    #[must_use]
+    pub fn on(&self, at: EngineIndex) -> Self {
+        Self {
+            engine: self.fleet.engine(at).clone(),
+            ..self.clone()
         }
     }
 }

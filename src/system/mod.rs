@@ -10,12 +10,14 @@
 pub mod blobs;
 pub mod checkout;
 pub mod clock;
+pub mod docker_config;
 pub mod engine;
 pub mod environment;
 pub mod files;
 pub mod folder;
 pub mod lab;
 pub mod loader;
+pub mod login;
 pub mod process;
 pub mod ssh;
 pub mod store;

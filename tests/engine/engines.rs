@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use longshore::system::engine::{Engine, Leftover, Run};
+use longshore::system::engine::{Engine, Leftover, Place, Run, Said};
 
 use crate::lab::{self, Host};
 use crate::stack::{Ended, Stack, Started};
@@ -46,7 +46,8 @@ impl OwnEngine {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let engine = Engine::connect_to(&self.address).await.ok()?;
+            let place = Place::at(self.address.parse().unwrap(), Said::Variable);
+            let engine = Engine::connect_to(&place).await.ok()?;
             Some(ask(&engine).await)
         })
     }

@@ -80,7 +80,7 @@ fn a_lease_is_renewed_as_long_as_the_run_lives() {
                 .collect::<Vec<_>>()
         };
         let (every, events) = (Duration::from_millis(1200), Events::unheard());
-        holding((engine, &events), &run, every, async {
+        holding(([engine], &events), &run, every, async {
             assert_eq!(deadlines().await, []);
             tokio::time::sleep(Duration::from_secs(2)).await;
             let [first] = deadlines().await[..] else {

@@ -12,6 +12,7 @@
 mod building;
 mod cancel;
 mod cleaning;
+mod connecting;
 mod contexts;
 mod corner;
 mod engines;
@@ -22,8 +23,10 @@ mod lab;
 mod large;
 mod leases;
 mod matrix;
+mod pushing;
 mod results;
 mod secrets;
+mod several;
 mod stack;
 mod steps;
 mod terminal;

@@ -10,10 +10,14 @@ use longshore::system::engine::{Engine, Leftover, LeftoverKind, Run};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::lab;
+
 /// A stack: a definition and what it is built from, with a ledger of its own.
 pub struct Stack {
     folder: tempfile::TempDir,
     pub name: String,
+    /// Variables that say which engine is meant, and more.
+    variables: Vec<(String, String)>,
 }
 
 /// How longshore ended.
@@ -31,6 +35,7 @@ impl Stack {
         let stack = Self {
             folder: tempfile::tempdir().unwrap(),
             name: format!("engine-test-{name}-{}", std::process::id()),
+            variables: Vec::new(),
         };
         let busybox = Path::new("/bin/busybox");
         assert!(busybox.exists(), "needs busybox-static");
@@ -46,6 +51,13 @@ impl Stack {
             ),
         );
         stack
+    }
+
+    /// Has longshore run with these variables, hosts of the lab at hand.
+    pub fn at(mut self, variables: &[(&str, &str)]) -> Self {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.variables.extend(variables.iter().map(own));
+        self
     }
 
     pub fn path(&self, path: &str) -> PathBuf {
@@ -68,6 +80,9 @@ impl Stack {
             .env("LONGSHORE_LEDGER", self.path("state/ledger.db"))
             .env_remove("GITHUB_ACTIONS")
             .env_remove("GITLAB_CI")
+            .env("XDG_STATE_HOME", lab::state_home())
+            .env("LONGSHORE_LAB", lab::name())
+            .envs(self.variables.clone())
             .stdin(Stdio::null());
         command
     }

@@ -161,6 +161,7 @@ fn is_read_by_phases(work: &Work) -> bool {
         | Work::Fetch { .. }
         | Work::Linked { .. }
         | Work::Keep { .. }
+        | Work::Push { .. }
         | Work::LabImage
         | Work::LabHost { .. }
         | Work::Host { .. } => false,

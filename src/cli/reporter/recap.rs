@@ -64,6 +64,7 @@ impl Recap {
                 | Work::Step { .. }
                 | Work::Linked { .. }
                 | Work::Keep { .. }
+                | Work::Push { .. }
                 | Work::LabImage
                 | Work::LabHost { .. }
                 | Work::Host { .. } => {}

@@ -4,17 +4,20 @@
 //! the one way to make it from a definition, and it reports every problem instead of the first.
 
 mod build;
+mod engine;
 mod environment;
 mod handed;
 mod image;
 mod limits;
 mod options;
+mod registry;
 mod remote;
 mod resolve;
 mod service;
 mod written;
 
 pub use build::{Build, BuildOptions, NamedContext, SecretSource};
+pub use engine::{EngineAddress, EngineAddressError, EngineEntry};
 pub use environment::{
     Driver, Environment, Host, Place, Placement, Probe, RolloutPolicy, SshTarget,
 };
@@ -22,6 +25,7 @@ pub use handed::{FileSource, HandedFile, SecretOrigin};
 pub use image::{Tags, default_tag, full};
 pub use limits::Limits;
 pub use options::{Blkio, Device, DeviceRequest, Options};
+pub use registry::{RegistryName, RegistryNameError};
 pub use remote::{Remote, RemoteFault, without_credentials};
 pub use resolve::{Judged, Resolved, SUPPORT, Support, Surroundings, consistent, resolve};
 pub use service::{

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::matrix::MatrixEntry;
 use super::place::Spanned;
 use super::reader::Mapping;
-use super::settings::{DriverName, Hosts, Mode, Overlay, Settings};
+use super::settings::{DriverName, EngineSettings, Engines, Hosts, Mode, Overlay, Settings};
 use super::values::{Pairs, Period, Real, Size, Whole, Words};
 
 /// Returns the schema (JSON Schema 2020-12).
@@ -106,6 +106,25 @@ impl JsonSchema for Overlay {
             .collect();
         let service = json!({"type": "object", "properties": keys, "additionalProperties": false});
         json_schema!({"type": "object", "additionalProperties": service})
+    }
+}
+
+impl JsonSchema for Engines {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Engines".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let whole = generator.subschema_for::<EngineSettings>();
+        let each = json!({"anyOf": [{"type": "string"}, whole]});
+        json_schema!({"anyOf": [
+            {"type": "array", "items": each},
+            {"type": "object", "additionalProperties": each}
+        ]})
     }
 }
 

@@ -29,10 +29,85 @@ record! {
         release: Vec<Spanned<ReleaseEntry>>,
         /// The registry that keeps released images, and that hosts pull them from.
         registry: String,
-        /// Engines that build and test, `unix://`, `tcp://` or `ssh://`.
-        engines: Vec<Spanned<String>>,
+        /// Engines that build and test: a list of addresses, or a mapping from names to them.
+        engines: Engines,
         /// Who is told how it went.
         notify: NotifyEntry,
+    }
+}
+
+record! {
+    /// An engine that builds and tests.
+    #[derive(schemars::JsonSchema)]
+    #[schemars(deny_unknown_fields)]
+    plain struct EngineSettings {
+        /// Where it is: `unix://`, `tcp://` or `ssh://`.
+        address: String,
+        /// How much runs on it at a time (as `--jobs` says unless said).
+        jobs: u16,
+        /// What it has to run, such as `linux/amd64`.
+        platform: String,
+    }
+}
+
+/// Engines: a list, or a mapping from names. Each is an address, or a mapping with more.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Engines(pub Vec<NamedEngine>);
+
+/// An engine and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedEngine {
+    /// Its key; none in a list.
+    pub name: Option<String>,
+    /// What is said of it.
+    pub engine: Spanned<EngineSettings>,
+}
+
+impl Engines {
+    fn one(name: Option<&str>, node: &Node, reader: &mut Reader) -> Option<NamedEngine> {
+        let settings = match &node.value {
+            Value::Map(_) => EngineSettings::read(node, reader)?,
+            Value::Scalar(_) | Value::List(_) => EngineSettings {
+                address: Some(Spanned::new(String::read(node, reader)?, node.at.clone())),
+                ..EngineSettings::default()
+            },
+        };
+        Some(NamedEngine {
+            name: name.map(str::to_owned),
+            engine: Spanned::new(settings, node.at.clone()),
+        })
+    }
+}
+
+impl Read for Engines {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let mut engines = Vec::new();
+        if let Value::Map(entries) = &node.value {
+            for Entry { key, value } in entries {
+                let name = key.text.as_str();
+                let read = |reader: &mut Reader| Self::one(Some(name), value, reader);
+                engines.extend(reader.within(name, read));
+            }
+        } else {
+            for item in reader.list(node, "a list of engines, or a mapping from names")? {
+                engines.extend(Self::one(None, item, reader));
+            }
+        }
+        Some(Self(engines))
+    }
+}
+
+impl Write for Engines {
+    fn write(&self) -> Option<serde_json::Value> {
+        let written = |engine: &NamedEngine| engine.engine.value.write();
+        let named = self
+            .0
+            .iter()
+            .map(|engine| Some((engine.name.clone()?, written(engine)?)));
+        match named.collect::<Option<serde_json::Map<_, _>>>() {
+            Some(named) => Some(serde_json::Value::Object(named)),
+            None => Some(self.0.iter().filter_map(written).collect()),
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod order;
 
 pub use critical::urgency;
 pub use fit::{Asked, Builder, BuilderKind, Lack, Need};
-pub use order::{Circle, Origin, closure, image_of, origin, tags};
+pub use order::{Circle, Origin, closure, image_of, known_as, origin, tags};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

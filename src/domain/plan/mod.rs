@@ -11,5 +11,6 @@ pub mod reducer;
 pub mod release;
 pub mod rollout;
 pub mod select;
+pub mod spread;
 pub mod status;
 pub mod test;

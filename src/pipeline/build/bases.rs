@@ -37,7 +37,7 @@ impl Pins {
             let pin = format!("{PINNED}:{}", identity.config.hex());
             let found = match tools.engine.find(identity, &pin).await? {
                 Some(found) => Some(found),
-                None => tools.engine.find(identity, base).await?,
+                None => tools.fleet.bring(identity, base, &tools.engine).await?,
             };
             let found = found.ok_or_else(|| BuildError::BaseGone {
                 base: base.clone(),

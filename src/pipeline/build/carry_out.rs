@@ -10,25 +10,38 @@ use futures_util::stream::FuturesUnordered;
 use super::bases::{Bases, Pins};
 use super::error::chain;
 use super::imports::Imports;
-use super::{BuildError, BuildRequest, Survey};
+use super::places::Places;
+use super::{BuildError, Survey};
 use crate::domain::definition::dockerfile::{Outside, pinned, syntax};
 use crate::domain::event::{Outcome, Work};
 use crate::domain::ledger::{BuildRecord, ImageIdentity};
 use crate::domain::name::ServiceName;
 use crate::domain::plan::build::{Decision, Step, Wanted, urgency};
+use crate::domain::plan::spread::EngineIndex;
 use crate::pipeline::Tools;
 use crate::system::clock;
-use crate::system::engine::{BuildSpec, Told};
+use crate::system::engine::{BuildSpec, EngineError, Told};
 
 type Images = BTreeMap<ServiceName, ImageIdentity>;
 
+/// What all builds have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Around<'a> {
+    pub(super) tools: &'a Tools,
+    pub(super) survey: &'a Survey,
+    pub(super) places: &'a Places,
+    pub(super) imports: &'a Imports,
+    pub(super) no_cache: bool,
+}
+
 /// Carries the plan out. The first failure ends what is under way.
-pub(super) async fn carry_out(
-    tools: &Tools,
-    survey: &Survey,
-    request: &BuildRequest,
-    imports: &Imports,
-) -> Result<Images, BuildError> {
+pub(super) async fn carry_out(around: Around<'_>) -> Result<Images, BuildError> {
+    let Around {
+        tools,
+        survey,
+        places,
+        ..
+    } = around;
     let urgency = urgency(&survey.plan, &survey.took);
     let mut waiting: Vec<&Step> = survey.plan.steps.iter().collect();
     tools.events.ahead(waiting.iter().map(|step| Work::Build {
@@ -36,28 +49,23 @@ pub(super) async fn carry_out(
     }));
     // The most urgent first; of equals the one that the plan has first.
     waiting.sort_by_key(|step| Reverse(urgency.get(&step.image.services[0])));
+    let mut busy: BTreeMap<EngineIndex, usize> = BTreeMap::new();
     let mut running = FuturesUnordered::new();
     let mut images = Images::new();
     loop {
-        let may_start = |step: &&Step, images: &Images| {
-            step.image
-                .parents
-                .values()
-                .all(|name| images.contains_key(name))
+        let may_start = |step: &&Step, images: &Images, busy: &BTreeMap<EngineIndex, usize>| {
+            let there = busy.get(&places.of(step)).copied().unwrap_or_default();
+            let mut parents = step.image.parents.values();
+            there < places.jobs(step) && parents.all(|name| images.contains_key(name))
         };
-        while running.len() < request.jobs.max(1) {
-            let Some(at) = waiting.iter().position(|step| may_start(step, &images)) else {
-                break;
-            };
+        while let Some(at) = waiting
+            .iter()
+            .position(|step| may_start(step, &images, &busy))
+        {
             let step = waiting.remove(at);
+            *busy.entry(places.of(step)).or_default() += 1;
             let parents = step.image.parents.iter();
             let parents = parents.map(|(base, name)| (base.clone(), images[name].clone()));
-            let around = Around {
-                tools,
-                survey,
-                imports,
-                no_cache: request.no_cache,
-            };
             running.push(image(around, step, parents.collect()));
         }
         // Nothing runs only if nothing waits: the plan has no circles.
@@ -65,18 +73,10 @@ pub(super) async fn carry_out(
             return Ok(images);
         };
         let (step, identity) = done?;
+        *busy.entry(places.of(step)).or_default() -= 1;
         let services = step.image.services.iter();
         images.extend(services.map(|service| (service.clone(), identity.clone())));
     }
-}
-
-/// What all builds have in common.
-#[derive(Clone, Copy)]
-struct Around<'a> {
-    tools: &'a Tools,
-    survey: &'a Survey,
-    imports: &'a Imports,
-    no_cache: bool,
 }
 
 async fn image<'s>(
@@ -84,7 +84,9 @@ async fn image<'s>(
     step: &'s Step,
     parents: Bases,
 ) -> Result<(&'s Step, ImageIdentity), BuildError> {
-    let tools = around.tools;
+    // Everything of this build happens on its own engine.
+    let tools = &around.tools.on(around.places.of(step));
+    let around = Around { tools, ..around };
     let service = step.image.services[0].clone();
     let running = tools.events.start(Work::Build {
         service: service.clone(),
@@ -155,6 +157,7 @@ impl Building<'_> {
             survey,
             imports,
             no_cache,
+            ..
         } = self.around;
         let begun = clock::instant();
         let Wanted { build, tags, .. } = &self.step.image;
@@ -180,13 +183,31 @@ impl Building<'_> {
             no_cache,
         };
         let built = tools.engine.build(&spec, context.stream(text), tell);
-        let built = built.await.map_err(|source| BuildError::Build {
-            service: self.service.clone(),
-            syntax: syntax(&context.dockerfile_text).map(str::to_owned),
-            source,
-        })?;
+        let built = match built.await {
+            Ok(built) => built,
+            Err(source) => return Err(self.failed(source).await),
+        };
         self.record(&built.identity, begun.elapsed()).await?;
         Ok(built.identity)
+    }
+
+    /// Says whose fault a failure is: the build's, or an engine's that went away.
+    async fn failed(&self, source: EngineError) -> BuildError {
+        let service = self.service.clone();
+        let Around { tools, survey, .. } = self.around;
+        if tools.engine.answers().await {
+            let context = &survey.contexts[self.service];
+            return BuildError::Build {
+                service,
+                syntax: syntax(&context.dockerfile_text).map(str::to_owned),
+                source,
+            };
+        }
+        BuildError::EngineGone {
+            service,
+            address: tools.engine.address().to_owned(),
+            source,
+        }
     }
 
     async fn record(&self, identity: &ImageIdentity, took: Duration) -> Result<(), BuildError> {

@@ -4,6 +4,7 @@ use crate::domain::definition::Problems;
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::ServiceName;
 use crate::domain::plan::build::{Builder, BuilderKind, Circle, Lack, Need};
+use crate::pipeline::fleet::FleetError;
 use crate::system::checkout::CheckoutError;
 use crate::system::engine::EngineError;
 use crate::system::store::StoreError;
@@ -58,6 +59,17 @@ pub enum BuildError {
         #[source]
         source: EngineError,
     },
+    /// The engine went away.
+    #[error("the engine at {address} went away while {service} was built")]
+    EngineGone {
+        /// Whose image it is.
+        service: ServiceName,
+        /// Where the engine is, or was.
+        address: String,
+        /// What failed first.
+        #[source]
+        source: EngineError,
+    },
     /// An image that is not built here is not to be had.
     #[error("image {image}, which {} {}, is neither on the engine nor to be had", list(.services), needs(.services))]
     External {
@@ -80,6 +92,9 @@ pub enum BuildError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// An image could not be brought to the engine that needs it.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The ledger failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -103,9 +118,11 @@ impl BuildError {
             | Self::Fetch(_)
             | Self::Dockerfile(_)
             | Self::Context { .. }
+            | Self::EngineGone { .. }
             | Self::External { .. }
             | Self::BaseGone { .. }
             | Self::Engine(_)
+            | Self::Fleet(_)
             | Self::Store(_)
             | Self::Unfit { .. }
             | Self::Interrupted => self,
@@ -155,9 +172,13 @@ impl Explain for BuildError {
             Self::Fetch(source) | Self::Context { source, .. } => source.kind(),
             Self::Dockerfile(problems) => problems.kind(),
             Self::Engine(source) => source.kind(),
+            Self::Fleet(source) => source.kind(),
             Self::Store(source) => source.kind(),
             Self::Build { source, .. } => source.kind(),
-            Self::Unfit { .. } | Self::External { .. } | Self::BaseGone { .. } => Kind::Failed,
+            Self::Unfit { .. }
+            | Self::EngineGone { .. }
+            | Self::External { .. }
+            | Self::BaseGone { .. } => Kind::Failed,
             Self::Interrupted => Kind::Interrupted,
         }
     }
@@ -186,6 +207,10 @@ impl Explain for BuildError {
                 hints
             }
             Self::Unfit { builder, lacks, .. } => ways_out(builder, lacks),
+            Self::EngineGone { .. } => vec![
+                "start it again, or take it out of `engines:` in longshore.yaml, and run the same command"
+                    .to_owned(),
+            ],
             Self::External { image, source, .. } => {
                 let mut hints = source.hints();
                 hints.push(format!(
@@ -197,6 +222,7 @@ impl Explain for BuildError {
                 vec!["run it again; something removed it meanwhile".to_owned()]
             }
             Self::Engine(source) => source.hints(),
+            Self::Fleet(source) => source.hints(),
             Self::Store(source) => source.hints(),
             Self::Interrupted => {
                 vec!["nothing is left running; run it again to continue".to_owned()]
@@ -217,6 +243,8 @@ impl Explain for BuildError {
             | Self::Unfit { .. }
             | Self::External { .. }
             | Self::BaseGone { .. }
+            | Self::EngineGone { .. }
+            | Self::Fleet(_)
             | Self::Interrupted => None,
         }
     }

@@ -12,16 +12,24 @@ use super::BuildError;
 use crate::domain::name::Digest;
 use crate::pipeline::Tools;
 use crate::system::checkout::{Entries, TarStream};
+use crate::system::engine::Engine;
 
 /// The repository of such images.
 const IMPORTED: &str = "longshore.local/context";
 
-/// The folders that are on the engine.
+/// The folders that are on engines: by the engine's address and what is in them.
 #[derive(Debug, Default)]
-pub(super) struct Imports(Mutex<BTreeMap<Digest, String>>);
+pub(super) struct Imports(Mutex<BTreeMap<(String, Digest), Import>>);
+
+/// A folder on an engine.
+#[derive(Debug)]
+struct Import {
+    engine: Engine,
+    name: String,
+}
 
 impl Imports {
-    /// Brings files to the engine, once however many builds want them, and returns the image's name.
+    /// Brings files to the engine that builds, once however many builds want them, and returns the image's name.
     pub(super) async fn take(
         &self,
         tools: &Tools,
@@ -29,13 +37,18 @@ impl Imports {
     ) -> Result<String, BuildError> {
         let digest = files.digest();
         let mut known = self.0.lock().await;
-        if let Some(name) = known.get(&digest) {
-            return Ok(name.clone());
+        let at = (tools.engine.address().to_owned(), digest);
+        if let Some(import) = known.get(&at) {
+            return Ok(import.name.clone());
         }
         // The run's own, so that another run's end does not take it away.
         let name = format!("{IMPORTED}:{}-{}", digest.short(), tools.run.id);
         // Known before it is there: what is cut off half-way is taken away, too.
-        known.insert(digest, name.clone());
+        let import = Import {
+            engine: tools.engine.clone(),
+            name: name.clone(),
+        };
+        known.insert(at, import);
         let files = TarStream::new(Arc::clone(files), None);
         tools.engine.import(files, &name).await?;
         Ok(name)
@@ -43,11 +56,12 @@ impl Imports {
 
     /// Takes all of them away.
     pub(super) async fn remove(self, tools: &Tools) {
-        for name in self.0.into_inner().into_values() {
-            if let Err(error) = tools.engine.untag(&name).await {
+        for Import { engine, name } in self.0.into_inner().into_values() {
+            if let Err(error) = engine.untag(&name).await {
+                let at = engine.address();
                 tools
                     .events
-                    .warn(format!("{name} is left on the engine: {error}"));
+                    .warn(format!("{name} is left on the engine at {at}: {error}"));
             }
         }
     }

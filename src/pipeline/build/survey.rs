@@ -9,7 +9,7 @@ use super::external::{standing, uses};
 use super::{BuildError, check};
 use crate::domain::cluster::{Build, Cluster, Source};
 use crate::domain::ledger::ImageIdentity;
-use crate::domain::name::ServiceName;
+use crate::domain::name::{Digest, ServiceName};
 use crate::domain::plan::build::{
     Content, Decision, Found, Past, Plan, Wanted, closure, plan, wanted,
 };
@@ -23,6 +23,8 @@ pub struct Survey {
     pub plan: Plan,
     /// The images of services that only name theirs, as far as they are on the engine.
     pub named: BTreeMap<ServiceName, ImageIdentity>,
+    /// Which of the images each engine has.
+    pub(super) present: Vec<BTreeSet<Digest>>,
     /// What each build may read.
     pub(super) contexts: BTreeMap<ServiceName, Context>,
     /// How long builds took the last time, as far as that is known.
@@ -91,7 +93,8 @@ pub async fn survey(
             .find_map(|service| past.get(service)?.same.as_ref());
         Some((past?.identity.clone(), image.tags.first()?.clone()))
     });
-    let present = tools.engine.present(&built.collect::<Vec<_>>()).await?;
+    let present = tools.fleet.present(&built.collect::<Vec<_>>()).await?;
+    let anywhere = present.iter().flatten().copied().collect();
     let took = past.iter().filter_map(|(service, past)| {
         let record = past.same.as_ref().or(past.last.as_ref())?;
         let took = Duration::from_millis(record.elapsed_ms);
@@ -99,8 +102,9 @@ pub async fn survey(
     });
     Ok(Survey {
         took: took.collect(),
-        plan: plan(images, &past, &present, no_cache),
+        plan: plan(images, &past, &anywhere, no_cache),
         named,
+        present,
         contexts,
     })
 }

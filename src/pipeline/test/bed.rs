@@ -243,12 +243,12 @@ impl<'b> Bed<'b> {
             Origin::External(reference) => reference.to_owned(),
             Origin::Scratch => "scratch".to_owned(),
         };
-        let found = self
-            .tools
-            .engine
-            .find(identity, &tag)
-            .await
-            .map_err(self.failed())?;
+        let tools = self.tools;
+        let found = tools.fleet.bring(identity, &tag, &tools.engine).await;
+        let found = found.map_err(|source| TestError::Fleet {
+            test: self.wanted.test.clone(),
+            source,
+        })?;
         found
             .map(|image| image.id)
             .ok_or_else(|| TestError::NoImage {

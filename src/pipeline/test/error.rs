@@ -2,6 +2,7 @@
 
 use crate::domain::failure::{Explain, Kind};
 use crate::domain::name::{ServiceName, TestName};
+use crate::pipeline::fleet::FleetError;
 use crate::pipeline::secrets::SecretError;
 use crate::system::checkout::CheckoutError;
 use crate::system::engine::EngineError;
@@ -70,6 +71,15 @@ pub enum TestError {
         #[source]
         source: EngineError,
     },
+    /// An image could not be brought to the engine that the test runs on.
+    #[error("failed to carry out test {test}")]
+    Fleet {
+        /// The test.
+        test: TestName,
+        /// Why.
+        #[source]
+        source: FleetError,
+    },
     /// The engine went away.
     #[error("the engine at {address} went away while test {test} ran, so there is no verdict")]
     EngineGone {
@@ -89,6 +99,9 @@ pub enum TestError {
         /// The test.
         test: TestName,
     },
+    /// An engine cannot be asked what it has.
+    #[error("failed to decide which engine runs which test")]
+    Spread(#[source] EngineError),
     /// The ledger failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -105,6 +118,8 @@ impl Explain for TestError {
             Self::Asset { source, .. } => source.kind(),
             Self::Secret { source, .. } => source.kind(),
             Self::Engine { source, .. } => source.kind(),
+            Self::Fleet { source, .. } => source.kind(),
+            Self::Spread(source) => source.kind(),
             // Not merely out of reach: images and containers were made there.
             Self::EngineGone { .. } | Self::NoAddresses { .. } => Kind::Failed,
             Self::Store(source) => source.kind(),
@@ -126,6 +141,8 @@ impl Explain for TestError {
             Self::Secret { source, .. } => source.hints(),
             Self::Artifacts { of, .. } => vec![format!("`longshore test {of} --force` makes them again")],
             Self::Engine { source, .. } => source.hints(),
+            Self::Fleet { source, .. } => source.hints(),
+            Self::Spread(source) => source.hints(),
             Self::EngineGone { .. } => vec![
                 "see why it went: `journalctl -u docker`, or the log of what runs it".to_owned(),
                 "run it again: what is green already is not run twice, and what was left is removed first"

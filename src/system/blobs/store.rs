@@ -178,7 +178,11 @@ impl Blobs {
         Ok(())
     }
 
-    fn path(&self, digest: &Digest) -> PathBuf {
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(super) fn path(&self, digest: &Digest) -> PathBuf {
         self.root.join("sha256").join(digest.hex())
     }
 }

@@ -14,6 +14,7 @@ use super::{Engine, EngineError, Image, buildx};
 use crate::domain::cluster::Build;
 use crate::domain::plan::build::{Builder, BuilderKind};
 use crate::system::checkout::TarStream;
+use crate::system::login::Logins;
 
 /// How an image is built.
 #[derive(Debug, Clone)]
@@ -38,9 +39,9 @@ impl Engine {
     pub fn builder(&self) -> Builder {
         Builder {
             kind: self.builder,
-            version: self.version.clone(),
+            version: self.facts.version.clone(),
             plugin: buildx::find().is_some(),
-            containerd: self.containerd,
+            containerd: self.facts.containerd,
         }
     }
 
@@ -77,11 +78,16 @@ impl Engine {
         mut tell: impl FnMut(Told<'_>),
     ) -> Result<String, EngineError> {
         let mut progress = Progress::new(spec.known_as);
+        // A helper that fails is no reason not to build what needs no login; where one is needed, the registry says so.
+        let logins = Logins::all().await.unwrap_or_default().into_iter();
+        let logins = logins
+            .map(|(server, login)| (server, login.into()))
+            .collect();
         let built = {
             let options = self.options(spec);
-            let mut stream = self
-                .docker
-                .build_image(options, None, Some(body_try_stream(context)));
+            let mut stream =
+                self.docker
+                    .build_image(options, Some(logins), Some(body_try_stream(context)));
             let mut id = None;
             loop {
                 match stream.try_next().await {

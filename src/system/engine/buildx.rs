@@ -16,8 +16,8 @@ use super::rawjson::{Message, Messages};
 use super::{Engine, EngineError};
 use crate::domain::cluster::{Build, SecretSource};
 use crate::system::checkout::TarStream;
-use crate::system::environment;
 use crate::system::process::Beside;
+use crate::system::{docker_config, environment};
 
 /// What the plugin is called.
 const NAME: &str = "docker-buildx";
@@ -35,13 +35,8 @@ const LARGEST_HIDDEN: u64 = 64 * 1024;
 
 /// Finds the plugin where Docker's own command would.
 pub(super) fn find() -> Option<PathBuf> {
-    let own = environment::variable("DOCKER_CONFIG").filter(|folder| !folder.is_empty());
-    let own = own.map(PathBuf::from).or_else(|| {
-        let home = environment::variable("HOME")?;
-        Some(Path::new(&home).join(".docker"))
-    });
-    let own = own.map(|folder| folder.join("cli-plugins"));
-    let folders = own.into_iter().chain(FOLDERS.map(PathBuf::from));
+    let own = docker_config::folder().join("cli-plugins");
+    let folders = std::iter::once(own).chain(FOLDERS.map(PathBuf::from));
     let mut plugins = folders.map(|folder| folder.join(NAME));
     plugins.find(|plugin| plugin.is_file())
 }
@@ -58,8 +53,13 @@ impl Engine {
         let known_as = hidden(spec)?;
         let folder = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
         let id = folder.path().join("id");
+        let host = self.docker_host();
+        let certificates = self.place.certificates.as_ref();
+        let certificates = certificates.map(|folder| folder.display().to_string());
         let variables = [
-            ("DOCKER_HOST", Some(self.address.as_str())),
+            ("DOCKER_HOST", Some(host.as_str())),
+            ("DOCKER_TLS_VERIFY", certificates.as_ref().map(|_| "1")),
+            ("DOCKER_CERT_PATH", certificates.as_deref()),
             ("DOCKER_CONTEXT", None),
             ("BUILDX_BUILDER", None),
             ("BUILDX_NO_DEFAULT_ATTESTATIONS", Some("1")),

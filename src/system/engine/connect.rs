@@ -1,11 +1,16 @@
-//! Finding an engine, and whether it will do.
+//! Reaching an engine, and whether it will do.
 
+use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use bollard::models::{SystemInfo, SystemVersion};
 use bollard::{API_DEFAULT_VERSION, Docker};
 
-use super::{Engine, EngineError};
+use super::behind_ssh::Way;
+use super::{Engine, EngineError, Place, tls};
+use crate::domain::cluster::EngineAddress;
 use crate::domain::ledger::Timestamp;
 use crate::domain::plan::build::BuilderKind;
 use crate::system::{clock, environment};
@@ -16,80 +21,91 @@ const FLOOR: &str = "1.41";
 const GREETING: Duration = Duration::from_secs(10);
 /// bollard's timeout counts until the response begins, so it would cut a slow upload off. Our own limits rule.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// Where Docker listens unless told otherwise.
-const SOCKET: &str = "/var/run/docker.sock";
+
+/// Which program an engine is. What differs between them is decided by it, and nowhere by what fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EngineKind {
+    /// Docker Engine.
+    Docker,
+    /// Podman's service.
+    Podman,
+}
+
+impl fmt::Display for EngineKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Docker => "Docker Engine",
+            Self::Podman => "Podman",
+        })
+    }
+}
+
+/// What an engine says of itself.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    pub(super) kind: EngineKind,
+    pub(super) version: String,
+    /// `linux/amd64`, as the engine runs it.
+    pub(super) platform: String,
+    /// Whether images lie in containerd's store, where an image's id is its manifest's digest.
+    pub(super) containerd: bool,
+    /// How many seconds its clock is before ours.
+    pub(super) ahead: i64,
+}
 
 impl Engine {
-    /// Connects to the engine that `DOCKER_HOST` names, else to the one on this machine.
+    /// Connects to the engine that `DOCKER_HOST` or a Docker context names, else to the one on this machine.
     ///
     /// # Errors
     ///
     /// If none answers, or it is too old.
     pub async fn connect() -> Result<Self, EngineError> {
-        let address = environment::variable("DOCKER_HOST").filter(|address| !address.is_empty());
-        Self::connect_to(&address.unwrap_or_else(default_address)).await
+        Self::connect_to(&Place::of_environment()?).await
     }
 
-    /// Connects to the engine at `unix://…` or `tcp://…`.
+    /// Connects to an engine.
     ///
     /// # Errors
     ///
     /// If none answers, or it is too old.
-    pub async fn connect_to(address: &str) -> Result<Self, EngineError> {
-        let unreachable = |source| EngineError::Unreachable {
-            address: address.to_owned(),
-            source: Box::new(source),
-        };
-        let docker = client(address)?.map_err(unreachable)?.with_timeout(LONGEST);
-        let greeting = async {
-            let docker = docker.negotiate_version().await?;
-            let (version, info) = (docker.version().await?, docker.info().await?);
-            Ok((docker, version, info))
-        };
-        let answered = tokio::time::timeout(GREETING, greeting).await;
-        let (docker, version, info) = answered
-            .map_err(|_| EngineError::Silent {
-                address: address.to_owned(),
-                seconds: GREETING.as_secs(),
-            })?
-            .map_err(unreachable)?;
-        let api = version.api_version.unwrap_or_default();
+    pub async fn connect_to(place: &Place) -> Result<Self, EngineError> {
+        let address = place.address.to_string();
+        let (docker, way) = client(place).await?;
+        let greeted = tokio::time::timeout(GREETING, greet(docker.with_timeout(LONGEST))).await;
+        let greeted = greeted.map_err(|_| EngineError::Silent {
+            address: address.clone(),
+            seconds: GREETING.as_secs(),
+        })?;
+        let (docker, version, info) = greeted.map_err(|error| unreachable(place, error))?;
+        let api = version.api_version.clone().unwrap_or_default();
         if number(&api) < number(FLOOR) {
             return Err(EngineError::TooOld {
-                address: address.to_owned(),
+                address,
                 api,
                 floor: FLOOR,
             });
         }
-        let components = version.components.unwrap_or_default();
-        let podman = components
-            .iter()
-            .any(|component| component.name.starts_with("Podman"));
+        let facts = facts(version, info);
         let classic = environment::variable("DOCKER_BUILDKIT").is_some_and(|value| value == "0");
-        let status = info.driver_status.unwrap_or_default();
-        let snapshotter = |line: &Vec<String>| {
-            line.iter()
-                .any(|word| word.contains("io.containerd.snapshotter"))
-        };
         Ok(Self {
             docker,
-            address: address.to_owned(),
-            builder: match (podman, classic) {
-                (true, _) => BuilderKind::Podman,
-                (false, true) => BuilderKind::Classic,
-                (false, false) => BuilderKind::BuildKit,
+            address,
+            builder: match (facts.kind, classic) {
+                (EngineKind::Podman, _) => BuilderKind::Podman,
+                (EngineKind::Docker, true) => BuilderKind::Classic,
+                (EngineKind::Docker, false) => BuilderKind::BuildKit,
             },
-            version: version.version.unwrap_or_default(),
-            containerd: status.iter().any(snapshotter),
-            ahead: info.system_time.as_deref().map_or(0, ahead),
-            configs: std::sync::Arc::default(),
+            facts: Arc::new(facts),
+            place: Arc::new(place.clone()),
+            way: way.map(Arc::new),
+            configs: Arc::default(),
         })
     }
 
     /// Returns the time by the engine's clock, which is the same for all who share it.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        Timestamp(clock::now().0 + self.ahead)
+        Timestamp(clock::now().0 + self.facts.ahead)
     }
 
     /// Returns where the engine is, as `DOCKER_HOST` would say it.
@@ -97,38 +113,39 @@ impl Engine {
     pub fn address(&self) -> &str {
         &self.address
     }
-}
 
-fn client(address: &str) -> Result<Result<Docker, bollard::errors::Error>, EngineError> {
-    let wrong = |why| EngineError::Address {
-        address: address.to_owned(),
-        why,
-    };
-    let (scheme, _) = address
-        .split_once("://")
-        .ok_or_else(|| wrong("it has no scheme"))?;
-    let seconds = LONGEST.as_secs();
-    match scheme {
-        "unix" => Ok(Docker::connect_with_unix(
-            address,
-            seconds,
-            API_DEFAULT_VERSION,
-        )),
-        // Speaking plainly to where encryption is asked for would give everything away.
-        "tcp"
-            if environment::variable("DOCKER_TLS_VERIFY")
-                .is_some_and(|value| !value.is_empty()) =>
-        {
-            Err(wrong(
-                "DOCKER_TLS_VERIFY asks for TLS, which is not supported",
-            ))
+    /// Returns what `DOCKER_HOST` has to be for a program that this process starts: for an engine behind SSH the socket
+    /// here that leads to it, as long as this engine is held.
+    #[must_use]
+    pub fn docker_host(&self) -> String {
+        match &self.way {
+            Some(way) => format!("unix://{}", way.socket().display()),
+            None => self.address.clone(),
         }
-        "tcp" | "http" => Ok(Docker::connect_with_http(
-            address,
-            seconds,
-            API_DEFAULT_VERSION,
-        )),
-        _ => Err(wrong("only unix and tcp are supported")),
+    }
+
+    /// Returns which program it is.
+    #[must_use]
+    pub fn kind(&self) -> EngineKind {
+        self.facts.kind
+    }
+
+    /// Returns its version.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.facts.version
+    }
+
+    /// Returns what it runs: `linux/amd64`.
+    #[must_use]
+    pub fn platform(&self) -> &str {
+        &self.facts.platform
+    }
+
+    /// Tells whether the engine still answers.
+    pub async fn answers(&self) -> bool {
+        let asked = tokio::time::timeout(GREETING, self.docker.ping()).await;
+        matches!(asked, Ok(Ok(_)))
     }
 }
 
@@ -138,14 +155,97 @@ fn ahead(time: &str) -> i64 {
     engine.map_or(0, |engine| engine.as_second() - clock::now().0)
 }
 
-fn default_address() -> String {
-    let rootless =
-        environment::variable("XDG_RUNTIME_DIR").map(|folder| format!("{folder}/docker.sock"));
-    let socket = match rootless {
-        Some(socket) if !Path::new(SOCKET).exists() && Path::new(&socket).exists() => socket,
-        Some(_) | None => SOCKET.to_owned(),
+async fn greet(
+    docker: Docker,
+) -> Result<(Docker, SystemVersion, SystemInfo), bollard::errors::Error> {
+    let docker = docker.negotiate_version().await?;
+    let (version, info) = (docker.version().await?, docker.info().await?);
+    Ok((docker, version, info))
+}
+
+fn facts(version: SystemVersion, info: SystemInfo) -> Facts {
+    let components = version.components.unwrap_or_default();
+    let podman = components
+        .iter()
+        .find(|component| component.name.starts_with("Podman"));
+    let status = info.driver_status.unwrap_or_default();
+    let snapshotter = |line: &Vec<String>| {
+        line.iter()
+            .any(|word| word.contains("io.containerd.snapshotter"))
     };
-    format!("unix://{socket}")
+    let architecture = version.arch.unwrap_or_default();
+    Facts {
+        kind: match podman {
+            Some(_) => EngineKind::Podman,
+            None => EngineKind::Docker,
+        },
+        version: match podman {
+            Some(component) => component.version.clone(),
+            None => version.version.unwrap_or_default(),
+        },
+        platform: format!("{}/{architecture}", version.os.unwrap_or_default()),
+        containerd: status.iter().any(snapshotter),
+        ahead: info.system_time.as_deref().map_or(0, ahead),
+    }
+}
+
+async fn client(place: &Place) -> Result<(Docker, Option<Way>), EngineError> {
+    let seconds = LONGEST.as_secs();
+    let connected = |result: Result<Docker, bollard::errors::Error>| {
+        result.map_err(|error| unreachable(place, error))
+    };
+    match &place.address {
+        EngineAddress::Unix { socket } => Ok((unix(Path::new(socket), place)?, None)),
+        EngineAddress::Tcp { host, port, .. } => {
+            let authority = |usual: u16| format!("{host}:{}", port.unwrap_or(usual));
+            let docker = match &place.certificates {
+                Some(folder) => tls::client(&authority(2376), folder, seconds)?,
+                None => {
+                    let address = format!("tcp://{}", authority(2375));
+                    connected(Docker::connect_with_http(
+                        &address,
+                        seconds,
+                        API_DEFAULT_VERSION,
+                    ))?
+                }
+            };
+            Ok((docker, None))
+        }
+        EngineAddress::Ssh { target, socket } => {
+            let way = Way::open(target, socket.as_deref()).await?;
+            let docker = unix(&way.socket(), place)?;
+            Ok((docker, Some(way)))
+        }
+    }
+}
+
+fn unix(socket: &Path, place: &Place) -> Result<Docker, EngineError> {
+    let address = format!("unix://{}", socket.display());
+    let docker = Docker::connect_with_unix(&address, LONGEST.as_secs(), API_DEFAULT_VERSION);
+    docker.map_err(|error| unreachable(place, error))
+}
+
+fn unreachable(place: &Place, error: bollard::errors::Error) -> EngineError {
+    let address = place.address.to_string();
+    if let Some(why) = tls::distrust(&error) {
+        return EngineError::Distrust {
+            address,
+            folder: place.certificates.clone().unwrap_or_default(),
+            why,
+        };
+    }
+    match &place.address {
+        EngineAddress::Ssh { target, .. } => EngineError::NoForward {
+            address,
+            host: target.host.clone(),
+            source: Box::new(error),
+        },
+        EngineAddress::Unix { .. } | EngineAddress::Tcp { .. } => EngineError::Unreachable {
+            address,
+            said: place.said.clone(),
+            source: Box::new(error),
+        },
+    }
 }
 
 fn number(api: &str) -> (u32, u32) {
@@ -167,16 +267,5 @@ mod tests {
         assert!(number("1.100") > number(FLOOR));
         assert!(number("2.0") > number(FLOOR));
         assert!(number("") < number(FLOOR));
-    }
-
-    #[test]
-    fn an_address_that_cannot_be_used_says_why() {
-        for (address, why) in [
-            ("docker.sock", "it has no scheme"),
-            ("ssh://core@web", "only unix and tcp are supported"),
-        ] {
-            let error = client(address).unwrap_err();
-            assert!(error.to_string().ends_with(why), "{error}");
-        }
     }
 }

@@ -230,10 +230,11 @@ impl Engine {
     ///
     /// If it is not there, or the engine cannot be asked.
     pub async fn container(&self, name: &str) -> Result<ContainerState, EngineError> {
-        let found = self
-            .docker
-            .inspect_container(name, None::<InspectContainerOptions>)
-            .await;
+        let ask = || {
+            self.docker
+                .inspect_container(name, None::<InspectContainerOptions>)
+        };
+        let found = self.settled(ask).await;
         let found = found.map_err(EngineError::request(format!("inspect container {name}")))?;
         let state = found.state.unwrap_or_default();
         let health = state.health.unwrap_or_default();

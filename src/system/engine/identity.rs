@@ -18,7 +18,7 @@ impl Engine {
             image: reference.to_owned(),
             why,
         };
-        if !self.containerd {
+        if !self.facts.containerd {
             return id.parse().map_err(|_| unclear(format!("its id is {id}")));
         }
         let known = self

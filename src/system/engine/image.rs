@@ -4,18 +4,19 @@ use std::collections::BTreeSet;
 
 use bollard::body_try_stream;
 use bollard::query_parameters::{
-    CreateImageOptionsBuilder, ListContainersOptionsBuilder, ListImagesOptionsBuilder,
-    RemoveImageOptions, TagImageOptionsBuilder,
+    CreateImageOptionsBuilder, ImportImageOptionsBuilder, ListContainersOptionsBuilder,
+    ListImagesOptionsBuilder, RemoveImageOptions, TagImageOptionsBuilder,
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt};
 
 use super::build::said;
 use super::error::missing;
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, EngineKind};
 use crate::domain::ledger::ImageIdentity;
 use crate::domain::name::Digest;
 use crate::system::checkout::TarStream;
+use crate::system::login::Logins;
 
 /// An image on an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Engine {
         identity: &ImageIdentity,
         name: &str,
     ) -> Result<Option<Image>, EngineError> {
-        let key = if self.containerd {
+        let key = if self.facts.containerd {
             name.to_owned()
         } else {
             identity.config.to_string()
@@ -93,7 +94,7 @@ impl Engine {
         wanted: &[(ImageIdentity, String)],
     ) -> Result<BTreeSet<Digest>, EngineError> {
         let mut present = BTreeSet::new();
-        if self.containerd {
+        if self.facts.containerd {
             for (identity, name) in wanted {
                 if self.find(identity, name).await?.is_some() {
                     present.insert(identity.config);
@@ -117,7 +118,7 @@ impl Engine {
         Ok(present)
     }
 
-    /// Pulls an image, telling its progress in words.
+    /// Pulls an image with the user's login, telling its progress in words.
     ///
     /// # Errors
     ///
@@ -132,7 +133,10 @@ impl Engine {
             .from_image(name)
             .tag(tag)
             .build();
-        let mut progress = self.docker.create_image(Some(options), None, None);
+        let login = Logins::of_image(reference).await?;
+        let mut progress = self
+            .docker
+            .create_image(Some(options), None, login.map(Into::into));
         let failed = |source| EngineError::Pull {
             image: reference.to_owned(),
             source: Box::new(source),
@@ -242,8 +246,56 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Takes an image from an archive, as `docker load` does.
+    ///
+    /// # Errors
+    ///
+    /// If the archive breaks off, or the engine does not take it: one that lacks layers which the engine lacks too.
+    pub async fn load<S, E>(&self, archive: S) -> Result<(), EngineError>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<Box<dyn std::error::Error + Send + Sync>> + 'static,
+    {
+        let failed = |source| EngineError::request("load an image")(source);
+        let options = ImportImageOptionsBuilder::new().quiet(true).build();
+        let mut progress = self.docker.import_image_stream(options, archive, None);
+        while let Some(info) = progress.try_next().await.map_err(failed)? {
+            if let Some(error) = info.error_detail.and_then(|detail| detail.message) {
+                return Err(failed(bollard::errors::Error::DockerStreamError { error }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many of these layers, from the first, the engine has below some image, so that an archive for
+    /// [`Engine::load`] may leave them out. None where the engine takes whole archives only.
+    ///
+    /// # Errors
+    ///
+    /// If the engine cannot be asked.
+    pub async fn layers_there(&self, layers: &[Digest]) -> Result<usize, EngineError> {
+        if self.facts.containerd || self.facts.kind == EngineKind::Podman {
+            return Ok(0);
+        }
+        let options = ListImagesOptionsBuilder::new().all(true).build();
+        let listed = self.docker.list_images(Some(options)).await;
+        let listed = listed.map_err(EngineError::request("list images"))?;
+        let mut most = 0;
+        for image in listed {
+            // One that went meanwhile has no layers for us.
+            if let Some(image) = self.image(&image.id).await? {
+                let theirs = image.identity.layers.iter();
+                let same = theirs.zip(layers).take_while(|(one, other)| one == other);
+                most = most.max(same.count());
+            }
+        }
+        Ok(most)
+    }
+}
+
 /// Splits a reference into name and tag, or name and digest. Without a tag the engine would pull all there are.
-fn split(reference: &str) -> (&str, &str) {
+pub(super) fn split(reference: &str) -> (&str, &str) {
     if let Some((name, digest)) = reference.split_once('@') {
         return (name, digest);
     }

@@ -81,7 +81,8 @@ impl Engine {
             .build();
         let networks = ListNetworksOptionsBuilder::new().filters(&filters).build();
         let volumes = ListVolumesOptionsBuilder::new().filters(&filters).build();
-        let containers = self.docker.list_containers(Some(containers)).await;
+        let list = || self.docker.list_containers(Some(containers.clone()));
+        let containers = self.settled(list).await;
         let containers = containers.map_err(EngineError::request("list containers"))?;
         let networks = self.docker.list_networks(Some(networks)).await;
         let networks = networks.map_err(EngineError::request("list networks"))?;

@@ -4,6 +4,7 @@
 //! run left, and nothing else.
 
 mod archive;
+mod behind_ssh;
 mod build;
 mod buildx;
 mod connect;
@@ -16,12 +17,17 @@ mod logs;
 mod network;
 mod options;
 mod owner;
+mod place;
+mod podman;
 mod presence;
 mod progress;
+mod push;
 mod rawjson;
+mod tls;
 
 pub use archive::{Allowance, CopiedOut};
 pub use build::BuildSpec;
+pub use connect::EngineKind;
 pub use container::{
     ContainerSpec, ContainerState, Endpoint, Health, Mounted, MountedFrom, PutFile,
 };
@@ -31,6 +37,7 @@ pub use leftover::{Leftover, LeftoverKind};
 pub use logs::{KeptLog, Tail};
 pub use network::NetworkSpec;
 pub use owner::{Alive, Owner, Run};
+pub use place::{Place, Said};
 pub use progress::Told;
 
 use std::collections::BTreeMap;
@@ -48,12 +55,12 @@ pub struct Engine {
     address: String,
     /// Which builder it has; Podman has its own, and `DOCKER_BUILDKIT=0` asks for Docker's classic one.
     builder: BuilderKind,
-    /// Its version, as it says it.
-    version: String,
-    /// Whether images lie in containerd's store, where an image's id is its manifest's digest.
-    containerd: bool,
-    /// How many seconds its clock is before ours.
-    ahead: i64,
+    /// What it said of itself.
+    facts: Arc<connect::Facts>,
+    /// Where it is, and who says so.
+    place: Arc<Place>,
+    /// What leads to it, if it is behind SSH.
+    way: Option<Arc<behind_ssh::Way>>,
     /// Config digests by image id, where finding one out means reading the image.
     configs: Arc<Mutex<BTreeMap<String, Digest>>>,
 }

@@ -17,7 +17,7 @@ impl Engine {
     /// Tells whether the engine itself went away when a container was killed: it takes no new connection, or it was
     /// started anew and does not remember the container's end. What cannot be found out counts as still there.
     pub async fn went_away(&self, container: &str) -> bool {
-        let Ok(fresh) = Self::connect_to(&self.address).await else {
+        let Ok(fresh) = Self::connect_to(&self.place).await else {
             return true;
         };
         let options = EventsOptionsBuilder::new()

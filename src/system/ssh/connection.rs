@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,6 +20,7 @@ use super::link::{self, Link};
 use super::relay::{Relay, Source};
 use super::remote::{Completed, LineOf, OnLine, Remote, Request};
 use super::session::{self, Task};
+use super::wire::{Door, There};
 use crate::domain::cluster::SshTarget;
 use crate::domain::invocation::Invocation;
 use crate::domain::name::HostName;
@@ -171,13 +172,44 @@ impl Connection {
         let address = listener.local_addr().map_err(local)?;
         let connection = Self::connect(target, options).await?;
         let stop = connection.relay(Source::Here {
-            listener,
-            to,
+            listener: Door::Tcp(listener),
+            to: There::Port(to.0, to.1),
             waiting: None,
         })?;
         Ok(Forward {
             local: address,
             _open: Open { stop, connection },
+        })
+    }
+
+    /// Leads connections that `listener` takes on this machine to a unix socket of the host. The session is the
+    /// forward's alone from now on, and closed when it is dropped. A connection through it is closed at once where
+    /// nothing answers there, or the host allows no forwarding to sockets.
+    ///
+    /// # Errors
+    ///
+    /// That the session is lost, or this machine's socket cannot be used.
+    pub fn forward_socket(
+        self,
+        listener: UnixListener,
+        to: String,
+    ) -> Result<SocketForward, SshError> {
+        listener
+            .set_nonblocking(true)
+            .map_err(|source| SshError::Local {
+                host: self.endpoint.host.clone(),
+                source,
+            })?;
+        let stop = self.relay(Source::Here {
+            listener: Door::Unix(listener),
+            to: There::Socket(to),
+            waiting: None,
+        })?;
+        Ok(SocketForward {
+            _open: Open {
+                stop,
+                connection: self,
+            },
         })
     }
 
@@ -323,6 +355,12 @@ pub struct Tunnel {
 pub struct Forward {
     /// The port on this machine's loopback.
     pub local: SocketAddr,
+    _open: Open,
+}
+
+/// A socket here that leads to one of a host, closed when dropped.
+#[derive(Debug)]
+pub struct SocketForward {
     _open: Open,
 }
 

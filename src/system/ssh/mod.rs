@@ -16,7 +16,8 @@ mod link;
 mod relay;
 mod remote;
 mod session;
+mod wire;
 
-pub use connection::{Connection, Forward, Options, Tunnel};
+pub use connection::{Connection, Forward, Options, SocketForward, Tunnel};
 pub use error::{Endpoint, HostKeyProblem, SshError};
 pub use remote::{Completed, Exit, LineOf, OnLine, Remote, Request};

@@ -1,9 +1,9 @@
-//! Carrying TCP connections through a session: from a port of the host to one of ours, or from ours to what the host
+//! Carrying connections through a session: from a port of the host to one of ours, or from ours to what the host
 //! reaches.
 
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::{self, Read};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 
 use super::error::SshError;
 use super::session::{Session, Step, Task};
+use super::wire::{Door, There, Wire};
 
 /// The most that is carried at once: libssh2's largest packet.
 const CHUNK: usize = 32 * 1024;
@@ -39,11 +40,11 @@ pub(super) enum Source {
         listener: ssh2::Listener,
         to: SocketAddr,
     },
-    /// From a port of ours, to what the host reaches.
+    /// From a port or socket of ours, to what the host reaches.
     Here {
-        listener: TcpListener,
-        to: (String, u16),
-        waiting: Option<TcpStream>,
+        listener: Door,
+        to: There,
+        waiting: Option<Wire>,
     },
 }
 
@@ -139,7 +140,7 @@ impl Relay {
                     return Ok(false);
                 };
                 if let Ok(socket) = TcpStream::connect_timeout(to, LOCAL_CONNECT) {
-                    self.pipes.extend(Pipe::new(channel, socket));
+                    self.pipes.extend(Pipe::new(channel, Wire::Tcp(socket)));
                 }
                 Ok(true)
             }
@@ -148,15 +149,18 @@ impl Relay {
                 to,
                 waiting,
             } => {
-                let Some(socket) = waiting.take().or_else(|| Some(listener.accept().ok()?.0))
-                else {
+                let Some(socket) = waiting.take().or_else(|| listener.accept()) else {
                     return Ok(false);
                 };
                 if !session.has_room() {
                     *waiting = Some(socket);
                     return Ok(false);
                 }
-                let result = session.link.session.channel_direct_tcpip(&to.0, to.1, None);
+                let open = &session.link.session;
+                let result = match to {
+                    There::Port(name, port) => open.channel_direct_tcpip(name, *port, None),
+                    There::Socket(path) => open.channel_direct_streamlocal(path, None),
+                };
                 match session.ready(result) {
                     Ok(None) => {
                         session.opening = Some(ONLY);
@@ -178,7 +182,7 @@ impl Relay {
 /// One connection that is carried.
 pub(super) struct Pipe {
     channel: ssh2::Channel,
-    socket: TcpStream,
+    socket: Wire,
     /// From the host, not yet written to the socket.
     inward: Buffer,
     /// From the socket, not yet written to the host.
@@ -230,9 +234,8 @@ impl Buffer {
 }
 
 impl Pipe {
-    fn new(channel: ssh2::Channel, socket: TcpStream) -> Option<Self> {
-        socket.set_nonblocking(true).ok()?;
-        socket.set_nodelay(true).ok()?;
+    fn new(channel: ssh2::Channel, socket: Wire) -> Option<Self> {
+        socket.tune().ok()?;
         Some(Self {
             channel,
             socket,

@@ -13,8 +13,8 @@ use sqlx::sqlite::{
 
 use super::{Recorded, StoreError};
 use crate::domain::ledger::{
-    BuildRecord, ClusterKey, DeploymentRecord, ImageIdentity, Release, RolloutOutcome, TestRecord,
-    Timestamp,
+    BuildRecord, ClusterKey, DeploymentRecord, ImageIdentity, PushRecord, Release, RolloutOutcome,
+    TestRecord, Timestamp,
 };
 use crate::domain::name::{Digest, EnvironmentName, ReleaseId, ServiceName, TestName};
 
@@ -291,6 +291,40 @@ impl Ledger {
                 .bind(id.as_str()),
         )
         .await
+    }
+
+    /// Records that a registry keeps an image.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be written.
+    pub async fn append_push(&self, record: &PushRecord) -> Result<(), StoreError> {
+        let query = "INSERT INTO push (cluster, repository, config, at, record) VALUES ($1, $2, $3, $4, $5)";
+        let query = sqlx::query(query)
+            .bind(self.cluster)
+            .bind(&record.repository)
+            .bind(record.identity.config.to_string())
+            .bind(record.at.0)
+            .bind(self.json(record)?);
+        self.write(query).await.map(|_| ())
+    }
+
+    /// Returns how a registry's repository was last found to keep an image, by its config's digest.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    pub async fn push(
+        &self,
+        repository: &str,
+        config: &Digest,
+    ) -> Result<Option<PushRecord>, StoreError> {
+        let query = "SELECT record FROM push WHERE cluster = $1 AND repository = $2 AND config = $3 ORDER BY id DESC LIMIT 1";
+        let query = sqlx::query_scalar(query)
+            .bind(self.cluster)
+            .bind(repository)
+            .bind(config.to_string());
+        self.one(query).await
     }
 
     /// Returns the latest builds, newest first.

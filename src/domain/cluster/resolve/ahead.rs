@@ -14,6 +14,14 @@ impl Resolver<'_> {
             return;
         };
         self.ahead_of(settings);
+        if let (Some(registry), Some(_)) = (&settings.registry, &settings.environments) {
+            let message = "hosts do not pull from the registry yet";
+            let problem = Problem::warning("not-yet", message).at(
+                &registry.at,
+                "takes what `release --push` gives it; hosts get their images over SSH",
+            );
+            self.refuse(problem);
+        }
         let environments = settings.environments.iter();
         for environment in environments.flat_map(|all| all.value.0.values()) {
             self.ahead_of(&environment.value);
@@ -57,7 +65,7 @@ fn chosen<'a>(written: Keys<'a>, keys: &[&str]) -> Keys<'a> {
 }
 
 impl Ahead for Settings {
-    const REFUSED: &[&str] = &["registry", "engines"];
+    const REFUSED: &[&str] = &[];
     const WARNED: &[&str] = &["notify"];
 }
 

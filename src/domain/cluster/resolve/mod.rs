@@ -16,6 +16,7 @@ mod files;
 mod generated;
 mod handed;
 mod hosts;
+mod means;
 mod mounts;
 mod names;
 mod needs;
@@ -38,7 +39,7 @@ pub use support::{Judged, SUPPORT, Support};
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::names::Names;
-use super::{Cluster, Network, Pool, Service, Volume};
+use super::{Cluster, EngineEntry, Network, Pool, RegistryName, Service, Volume};
 use crate::domain::definition::compose;
 use crate::domain::definition::{
     At, Definition, Mapping, Options, Place, Problem, Problems, Reading, Severity, Spanned, sorted,
@@ -59,6 +60,10 @@ pub struct Surroundings {
 pub struct Resolved {
     /// The cluster.
     pub cluster: Cluster,
+    /// The registry that keeps released images, if one is named.
+    pub registry: Option<RegistryName>,
+    /// The engines that build and test; none means the one that the environment names.
+    pub engines: Vec<EngineEntry>,
     /// Warnings, sorted by file and position.
     pub warnings: Vec<Problem>,
 }
@@ -86,6 +91,8 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
     resolver.honoured_in_tests(&definition.base, &services, &tests);
     resolver.advise(&definition.base, &services);
     resolver.ahead();
+    let registry = resolver.registry();
+    let engines = resolver.engines();
     let environments = resolver.environments(&services);
     resolver.cells(&mut services, &mut tests);
     let problems = resolver.problems;
@@ -103,6 +110,8 @@ pub fn resolve(definition: &Definition, surroundings: &Surroundings) -> Result<R
             release,
             environments,
         },
+        registry,
+        engines,
         warnings: sorted(problems),
     })
 }

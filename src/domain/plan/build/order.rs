@@ -82,6 +82,15 @@ pub fn image_of<'c>(cluster: &'c Cluster, service: &'c ServiceName) -> Origin<'c
     }
 }
 
+/// Returns a name that engines know a service's image by.
+#[must_use]
+pub fn known_as(cluster: &Cluster, service: &ServiceName) -> String {
+    match cluster.services.get(service).map(|service| &service.source) {
+        Some(Source::Image(reference)) => reference.clone(),
+        Some(Source::Build(_)) | None => tags(cluster, service).swap_remove(0),
+    }
+}
+
 /// Returns the services whose images are wanted, after those that they are built from. None wanted means all.
 ///
 /// # Errors
