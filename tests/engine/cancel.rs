@@ -135,7 +135,7 @@ fn a_kill_in_any_phase_leaves_nothing_that_gc_does_not_remove() {
         assert_eq!(code, -1, "{}", phase.0);
         // The engine may still be about to do what it was asked for last.
         std::thread::sleep(Duration::from_secs(1));
-        stack.run(&["gc"]).expect(0);
+        stack.gc().expect(0);
         assert_eq!(stack.left(), [], "{}", phase.0);
     }
     neighbour.is_intact();

@@ -9,7 +9,7 @@ use longshore::system::clock;
 use longshore::system::engine::{ContainerSpec, Endpoint, Leftover, LeftoverKind, Owner, Run};
 use rustix::process::Signal;
 
-use crate::stack::{Stack, docker, on_engine};
+use crate::stack::{Stack, docker, on_engine, unswept};
 
 const LONG: &str = r#"
   db: {image: NAME-base, command: [sleep, "60"], volumes: ["data:/data"]}
@@ -42,7 +42,7 @@ fn a_second_signal_ends_it_at_once_and_the_next_run_cleans_up() {
         .expect(130)
         .says("interrupted twice")
         .says("`longshore gc`");
-    stack.run(&["gc"]).expect(0);
+    stack.gc().expect(0);
     assert_eq!(stack.left(), []);
 }
 
@@ -76,6 +76,7 @@ fn what_a_killed_run_left_is_removed_and_nothing_foreign() {
     );
     child.signal(Signal::KILL);
     child.wait().expect(-1);
+    let _alone = unswept();
     let kept = Stack::new("kept", "  test: {image: NAME-base, command: ['false']}\n");
     kept.run(&["test", "--keep"])
         .expect(1)
@@ -139,17 +140,14 @@ fn images_of_earlier_builds_go_unless_a_release_has_them_or_somebody_named_them(
     let dry = stack.run(&["gc", "--dry-run"]).expect(0);
     dry.says(&format!("would remove {words}"));
     assert!(is_there(&earlier));
-    stack
-        .run(&["gc"])
-        .expect(0)
-        .says(&format!("removed {words}"));
+    stack.gc().expect(0).says(&format!("removed {words}"));
     assert!(!is_there(&earlier));
     for id in [&released, &named, &used, &latest] {
         assert!(is_there(id), "{id}");
     }
     docker(&["rm", &name]);
     docker(&["rmi", &name]);
-    stack.run(&["gc"]).expect(0);
+    stack.gc().expect(0);
     assert!(!is_there(&named) && !is_there(&used));
     docker(&["rmi", "--force", &released, &latest]);
 }

@@ -21,6 +21,7 @@ impl OwnEngine {
         let host = lab::one();
         host.sh(&format!(
             "systemctl stop docker.socket docker.service\n\
+             for bridge in /sys/class/net/br-*; do ip link delete ${{bridge##*/}} 2>/dev/null || true; done\n\
              mkdir -p /tmp/own && mount -t tmpfs -o size={disk} tmpfs /tmp/own\n\
              systemd-run --quiet --unit own-engine --property Delegate=yes --property KillMode=process --property Restart=always \
              --property RestartSec=500ms dockerd --tls=false --data-root /tmp/own --host unix:///run/docker.sock --host tcp://0.0.0.0:2375 \
@@ -87,7 +88,8 @@ impl OwnEngine {
 impl Drop for OwnEngine {
     fn drop(&mut self) {
         self.host.try_sh(
-            "docker ps -aq | xargs -r docker rm -f; systemctl stop own-engine; umount -l /tmp/own; \
+            "docker ps -aq | xargs -r docker rm -f; docker network ls -q --filter type=custom | xargs -r docker network rm; \
+             systemctl stop own-engine; umount -l /tmp/own; \
              systemctl reset-failed; systemctl start docker.socket docker.service",
         );
     }

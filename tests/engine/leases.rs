@@ -9,7 +9,7 @@ use longshore::pipeline::lease::holding;
 use longshore::system::clock;
 use longshore::system::engine::{NetworkSpec, Run};
 
-use crate::stack::{Stack, on_engine};
+use crate::stack::{Stack, on_engine, sweeping};
 
 /// Returns the labels of a run on another machine.
 fn elsewhere(stack: &Stack, until: i64) -> BTreeMap<String, String> {
@@ -49,7 +49,7 @@ fn what_another_machine_left_goes_when_its_lease_has_passed() {
     ] {
         make(name, labels);
     }
-    let gc = stack.run(&["gc"]).expect(0);
+    let gc = stack.gc().expect(0);
     gc.says(&format!("removed volume {}-dead", stack.name))
         .says(&format!("left volume {}-without", stack.name));
     let names: Vec<_> = stack.left().into_iter().map(|left| left.name).collect();
@@ -116,6 +116,7 @@ fn what_several_clear_away_at_once_is_no_error_for_any() {
             engine.create_network(&network).await.unwrap();
         }
     });
+    let _sweeping = sweeping();
     let children: Vec<_> = (0..4).map(|_| stack.start(&["gc"])).collect();
     for child in children {
         child.wait().expect(0);

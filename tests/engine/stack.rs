@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use longshore::domain::name::ServiceName;
@@ -89,6 +90,12 @@ impl Stack {
 
     pub fn run(&self, arguments: &[&str]) -> Ended {
         Ended::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs `gc`, while no test needs that what it left on purpose stays.
+    pub fn gc(&self) -> Ended {
+        let _sweeping = sweeping();
+        self.run(&["gc"])
     }
 
     /// Runs it and returns its events, the closing one last.
@@ -199,6 +206,19 @@ impl Drop for Stack {
             }
         });
     }
+}
+
+/// Held exclusively by a test that keeps something which any `gc` on the engine would take.
+static UNSWEPT: RwLock<()> = RwLock::new(());
+
+/// Keeps every other test from sweeping until dropped.
+pub fn unswept() -> RwLockWriteGuard<'static, ()> {
+    UNSWEPT.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Waits until sweeping harms nobody.
+pub fn sweeping() -> RwLockReadGuard<'static, ()> {
+    UNSWEPT.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Runs docker, as somebody else would, and returns what it prints.

@@ -151,7 +151,7 @@ release: [{name: publish, image: NAME-base, services: [db], command: [sleep, "60
 
     let none = stack.run(&["history"]).expect(0);
     assert!(!none.stdout.contains("release "), "{}", none.stdout);
-    stack.run(&["gc"]).expect(0);
+    stack.gc().expect(0);
     assert_eq!(stack.left(), []);
 }
 
