@@ -232,6 +232,7 @@ containers=$(docker ps --all --quiet)
 [ -z "$containers" ] || docker rm --force --volumes $containers
 docker network prune --force
 docker volume prune --all --force
+umount --lazy /var/lib/longshore/* 2>/dev/null
 rm -rf /var/lib/longshore /run/longshore
 "#;
 

@@ -23,7 +23,9 @@ fn hosts() -> &'static [lab::Host] {
         let hosts = lab::all();
         for host in &hosts {
             // What a test left that did not come to its end.
-            host.sh("umount /var/lib/longshore/* 2>/dev/null; rm -rf /run/systemd/system/*-t-*");
+            host.sh(
+                "umount --lazy /var/lib/longshore/* 2>/dev/null; rm -rf /run/systemd/system/*-t-*",
+            );
             host.clean();
         }
         hosts
@@ -109,7 +111,7 @@ impl Site {
         self.root(&format!(
             "systemctl kill -s KILL 'longshore-switch:{s}:*' {s}-guard.service; \
              for unit in $(cd /etc/systemd/system && ls -d {s}-*.service {s}.target); do systemctl stop $unit; rm -rf /etc/systemd/system/$unit; done; \
-             rm -rf /run/systemd/system/{s}-* /etc/systemd/system/{s}-*.d /etc/systemd/system/multi-user.target.wants/{s}-boot.service; umount /var/lib/longshore/{s}; rm -rf /var/lib/longshore/{s} /run/longshore/{s}; \
+             rm -rf /run/systemd/system/{s}-* /etc/systemd/system/{s}-*.d /etc/systemd/system/multi-user.target.wants/{s}-boot.service; umount --lazy /var/lib/longshore/{s}; rm -rf /var/lib/longshore/{s} /run/longshore/{s}; \
              systemctl daemon-reload; systemctl reset-failed '{s}-*'; docker rm -f $(docker ps -aq --filter label=dev.longshore.cluster={c}); docker network rm {s}; true",
             c = s.cluster
         ))
