@@ -3,163 +3,22 @@
 //! Services that are linked stay together on one host, and groups that have nothing to do with each other are spread.
 //! The result depends on the definition only, so it is the same on every machine and every day.
 
+mod problem;
+mod search;
+
+pub use problem::{PlacementError, Problem};
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::ops::Bound;
 
-use crate::domain::cluster::{
-    Condition, Environment, MountSource, Placement, Port, Protocol, Service,
-};
-use crate::domain::failure::{Explain, Kind};
+use search::Search;
+
+use crate::domain::cluster::{Condition, Environment, MountSource, Placement, Port, Service};
 use crate::domain::name::{EnvironmentName, HostName, ServiceName};
 use crate::domain::unit::{Instance, dependencies};
 
 /// The instances of each host, hosts without any included.
 pub type Placed = BTreeMap<HostName, BTreeSet<Instance>>;
-
-/// Why an environment's services have no place: every problem, not the first.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("services of {environment} cannot be placed: {}", listed(.problems))]
-pub struct PlacementError {
-    /// The environment.
-    pub environment: EnvironmentName,
-    /// What is wrong.
-    pub problems: Vec<Problem>,
-}
-
-/// One reason why a service has no place.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Problem {
-    /// There is no host.
-    NoHosts,
-    /// A service needs another one beside it that is on other hosts, or on none.
-    Apart {
-        /// Where it was to run.
-        host: HostName,
-        /// The service.
-        service: ServiceName,
-        /// What it needs there.
-        dependency: ServiceName,
-    },
-    /// Two instances on a host publish the same port.
-    PortTaken {
-        /// Where.
-        host: HostName,
-        /// One of them.
-        first: Instance,
-        /// The other.
-        second: Instance,
-        /// The port of the host.
-        port: u16,
-        /// Its protocol.
-        protocol: Protocol,
-    },
-    /// A one-shot has to run once, not once per host or several times.
-    OneShotMany {
-        /// The service.
-        service: ServiceName,
-    },
-    /// Two services that may not meet have no other place.
-    Conflict {
-        /// Where.
-        host: HostName,
-        /// One of them.
-        first: Instance,
-        /// The other.
-        second: Instance,
-    },
-    /// Several instances of a service would each have a volume, or share one.
-    VolumeMany {
-        /// The service.
-        service: ServiceName,
-    },
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoHosts => f.write_str("it has no hosts"),
-            Self::Apart {
-                host,
-                service,
-                dependency,
-            } => write!(
-                f,
-                "{service} on {host} needs {dependency}, which does not run there"
-            ),
-            Self::PortTaken {
-                host,
-                first,
-                second,
-                port,
-                protocol,
-            } => write!(
-                f,
-                "{first} and {second} on {host} both publish port {port}/{protocol}"
-            ),
-            Self::Conflict {
-                host,
-                first,
-                second,
-            } => write!(
-                f,
-                "{first} and {second} conflict, and both have no place but {host}"
-            ),
-            Self::OneShotMany { service } => {
-                write!(f, "one-shot {service} has more than one instance")
-            }
-            Self::VolumeMany { service } => {
-                write!(f, "{service} has a named volume and a count above 1")
-            }
-        }
-    }
-}
-
-impl Problem {
-    fn hint(&self) -> String {
-        match self {
-            Self::NoHosts => "name at least one under `hosts:` of the environment".to_owned(),
-            Self::Apart {
-                service,
-                dependency,
-                ..
-            } => format!(
-                "place both alike (`place: {{{dependency}: {{mode: global}}}}`), or take {service} out of `place`: services are linked within a host"
-            ),
-            Self::PortTaken { second, .. } => format!(
-                "publish another port in {}, or use at most one instance per host",
-                second.service
-            ),
-            Self::Conflict { first, second, .. } if first.service == second.service => {
-                format!("add hosts, or count fewer instances of {}", first.service)
-            }
-            Self::Conflict { first, second, .. } => format!(
-                "add hosts, or place {} and {} on groups of their own by `on`",
-                first.service, second.service
-            ),
-            Self::OneShotMany { service } => format!("take {service} out of `place`"),
-            Self::VolumeMany { service } => format!(
-                "use `place: {{{service}: {{mode: global}}}}` for a volume of its own on each host, or a count of 1"
-            ),
-        }
-    }
-}
-
-impl Explain for PlacementError {
-    fn kind(&self) -> Kind {
-        Kind::Invalid
-    }
-
-    fn hints(&self) -> Vec<String> {
-        let hints: BTreeSet<_> = self.problems.iter().map(Problem::hint).collect();
-        hints.into_iter().collect()
-    }
-}
-
-fn listed(problems: &[Problem]) -> String {
-    let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
-    texts.join("; ")
-}
 
 /// Places every instance of an environment.
 ///
@@ -254,6 +113,15 @@ impl<'a> Draft<'a> {
         chain.take(most).last().unwrap_or(service)
     }
 
+    /// Returns the services that may not be on one host with some other.
+    fn disputed(&self) -> BTreeSet<&'a ServiceName> {
+        let places = self.environment.place.iter();
+        let places = places.filter(|(_, place)| !place.conflicts.is_empty());
+        places
+            .flat_map(|(name, place)| place.conflicts.iter().chain([name]))
+            .collect()
+    }
+
     /// Tells whether two services may not be on one host, by what either of them says.
     fn at_odds(&self, a: &ServiceName, b: &ServiceName) -> bool {
         let says = |a: &ServiceName, b: &ServiceName| {
@@ -342,7 +210,7 @@ impl<'a> Draft<'a> {
             hosts
         });
         let choices: Vec<_> = choices.collect();
-        let chosen = Search::new(self, &groups, &choices).chosen();
+        let chosen = Search::hosts(self, &groups, &choices);
         for (turn, group) in groups.into_iter().enumerate() {
             for name in group {
                 // Where no host is in every group that is asked for, each goes where it has to: that is told.
@@ -466,88 +334,6 @@ impl<'a> Draft<'a> {
             }
         }
         problems
-    }
-}
-
-/// Finds hosts for groups some of which may not meet: the first choice of each, and others where that does not go.
-struct Search<'s, 'a> {
-    draft: &'s Draft<'a>,
-    groups: &'s [BTreeSet<&'a ServiceName>],
-    choices: &'s [Vec<usize>],
-    tries: usize,
-}
-
-impl<'s, 'a> Search<'s, 'a> {
-    /// So many choices are tried before the conflict is told instead: a second's work, for what a person can solve by
-    /// naming hosts.
-    const MOST_TRIES: usize = 100_000;
-
-    fn new(
-        draft: &'s Draft<'a>,
-        groups: &'s [BTreeSet<&'a ServiceName>],
-        choices: &'s [Vec<usize>],
-    ) -> Self {
-        Self {
-            draft,
-            groups,
-            choices,
-            tries: 0,
-        }
-    }
-
-    /// Returns a host for each group: the first choices if nothing else is found, and none where there is no choice.
-    fn chosen(mut self) -> Vec<Option<usize>> {
-        let mut chosen = Vec::with_capacity(self.groups.len());
-        if !self.from(&mut chosen) {
-            chosen = self
-                .choices
-                .iter()
-                .map(|hosts| hosts.first().copied())
-                .collect();
-        }
-        chosen
-    }
-
-    fn from(&mut self, chosen: &mut Vec<Option<usize>>) -> bool {
-        let (choices, groups) = (self.choices, self.groups);
-        let (Some(hosts), Some(group)) = (choices.get(chosen.len()), groups.get(chosen.len()))
-        else {
-            return true;
-        };
-        if hosts.is_empty() {
-            chosen.push(None);
-            return self.from(chosen);
-        }
-        for host in hosts {
-            self.tries += 1;
-            if self.tries > Self::MOST_TRIES {
-                return false;
-            }
-            if self.agrees(group, *host, chosen) {
-                let before = chosen.len();
-                chosen.push(Some(*host));
-                if self.from(chosen) {
-                    return true;
-                }
-                chosen.truncate(before);
-            }
-        }
-        false
-    }
-
-    fn agrees(
-        &self,
-        group: &BTreeSet<&ServiceName>,
-        host: usize,
-        chosen: &[Option<usize>],
-    ) -> bool {
-        let there = self.groups.iter().zip(chosen);
-        let mut there = there.filter(|(_, chosen)| **chosen == Some(host));
-        let apart = |other: &BTreeSet<&ServiceName>| {
-            let mut pairs = group.iter().flat_map(|a| other.iter().map(move |b| (a, b)));
-            pairs.any(|(a, b)| self.draft.at_odds(a, b))
-        };
-        self.draft.agree(group.iter().copied(), host) && !there.any(|(other, _)| apart(other))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where instances go, in words.
 
 use super::*;
+use crate::domain::failure::Explain;
 use crate::domain::ledger::Release;
 use crate::domain::sample::{self, after, port, service};
 use proptest::prelude::*;
