@@ -60,12 +60,6 @@ pub struct EngineAddressError {
 impl EngineAddressError {
     /// Says what an address looks like.
     pub const FORMS: &str = "use unix:///path/to/socket, tcp://host:port or ssh://user@host";
-
-    /// Tells whether the address holds what nobody should see, so that it is not to be quoted.
-    #[must_use]
-    pub fn hides(&self) -> bool {
-        self.text.contains(HIDDEN)
-    }
 }
 
 impl FromStr for EngineAddress {
@@ -234,7 +228,6 @@ mod tests {
             let error = address.parse::<EngineAddress>().unwrap_err();
             assert_eq!(error.why, why, "{address}");
             assert!(!error.to_string().contains("heim"), "{error}");
-            assert_eq!(error.hides(), address.contains("heim"), "{error}");
         }
     }
 }

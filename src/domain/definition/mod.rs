@@ -9,6 +9,7 @@ pub mod dotenv;
 mod import;
 mod interpolate;
 mod loader;
+mod login;
 pub mod matrix;
 mod normal;
 mod path;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::login::covered;
 use super::place::{At, Lines, Place};
 use super::report;
 use crate::domain::failure::{Explain, Kind};
@@ -36,7 +37,7 @@ pub struct Problem {
     pub severity: Severity,
     /// What kind it is, for programs: lower-case words joined by dashes.
     pub code: &'static str,
-    /// What is wrong, as a fragment.
+    /// What is wrong, as a fragment; no login of an address is in it.
     pub message: String,
     /// Where, the one to change first.
     pub places: Vec<(Place, String)>,
@@ -51,7 +52,7 @@ impl Problem {
         Self {
             severity: Severity::Error,
             code,
-            message: message.into(),
+            message: covered(&message.into()),
             places: Vec::new(),
             help: Vec::new(),
         }

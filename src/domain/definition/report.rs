@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
+use super::login::covered;
 use super::place::Place;
 use super::problem::{Problem, Severity};
 
@@ -77,7 +78,7 @@ fn element(places: &[(Place, String)], first: AnnotationKind) -> Element<'static
     let text = shown.first().map_or("", |(place, ..)| place.text());
     let window = window(text, start, end);
     let line = text[..window.start].matches('\n').count() + 1;
-    let mut snippet = Snippet::source(printable(&text[window.clone()]))
+    let mut snippet = Snippet::source(printable(&covered(&text[window.clone()])))
         .line_start(line)
         .path(printable(path));
     for (index, (_, range, label)) in shown.into_iter().enumerate() {

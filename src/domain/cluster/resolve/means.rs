@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Resolver;
 use crate::domain::cluster::{EngineAddress, EngineAddressError, EngineEntry, RegistryName};
+use crate::domain::definition::Problem;
 use crate::domain::definition::settings::{EngineSettings, NamedEngine};
-use crate::domain::definition::{At, Place, Problem};
 
 impl Resolver<'_> {
     /// Resolves `registry:`.
@@ -73,21 +73,10 @@ impl Resolver<'_> {
             }),
             Err(error) => {
                 let problem = Problem::error("bad-engine", error.to_string());
-                let label = "no address of an engine";
-                let problem = match error.hides() {
-                    true => unquoted(problem, &address.at, label),
-                    false => problem.at(&address.at, label),
-                };
+                let problem = problem.at(&address.at, "no address of an engine");
                 self.tell(problem.help(EngineAddressError::FORMS));
                 None
             }
         }
     }
-}
-
-/// Says where something stands without quoting it, for what nobody should see.
-fn unquoted(problem: Problem, at: &At, label: &str) -> Problem {
-    let line = at.place.start().map_or(1, |start| start.line);
-    let label = format!("line {line}, which is not shown: {label}");
-    problem.place(Place::file(at.place.path()), label)
 }
