@@ -99,7 +99,7 @@ pub enum Command {
     Build(super::build::Arguments),
     /// Run tests with their linked containers; builds first what is stale
     Test(super::test::Arguments),
-    /// Remove what killed runs left
+    /// Remove what killed runs left, and images of earlier builds that no release has
     Gc(super::gc::Arguments),
     /// Render the unit files of every host, with the images that are built
     Units(super::units::Arguments),

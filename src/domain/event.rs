@@ -257,39 +257,19 @@ impl Work {
     /// Returns the work that it is a part of, and ends with.
     #[must_use]
     pub fn parent(&self) -> Option<Self> {
-        match self {
-            Self::Linked { test, .. } => Some(Self::Test { test: test.clone() }),
-            Self::Reap
-            | Self::Pull { .. }
-            | Self::Fetch { .. }
-            | Self::Build { .. }
-            | Self::Test { .. }
-            | Self::Step { .. }
-            | Self::Keep { .. }
-            | Self::Push { .. }
-            | Self::LabImage
-            | Self::LabHost { .. }
-            | Self::Host { .. } => None,
+        if let Self::Linked { test, .. } = self {
+            return Some(Self::Test { test: test.clone() });
         }
+        None
     }
 
     /// Returns its name beside that of what it is a part of.
     #[must_use]
     pub fn own_name(&self) -> String {
-        match self {
-            Self::Linked { service, .. } => service.to_string(),
-            Self::Reap
-            | Self::Pull { .. }
-            | Self::Fetch { .. }
-            | Self::Build { .. }
-            | Self::Test { .. }
-            | Self::Step { .. }
-            | Self::Keep { .. }
-            | Self::Push { .. }
-            | Self::LabImage
-            | Self::LabHost { .. }
-            | Self::Host { .. } => self.to_string(),
+        if let Self::Linked { service, .. } = self {
+            return service.to_string();
         }
+        self.to_string()
     }
 }
 

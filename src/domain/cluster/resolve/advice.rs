@@ -1,5 +1,6 @@
 //! What is allowed and surely not meant: told as warnings.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 
 use super::Resolver;
@@ -88,7 +89,10 @@ impl Resolver<'_> {
     /// A secret that is written down is one no more.
     fn open_secrets(&mut self, reading: &Reading, services: &Services) {
         let mut told: BTreeSet<Place> = BTreeSet::new();
-        let uses: BTreeSet<&Place> = reading.uses.iter().map(|used| &used.place).collect();
+        let uses = LazyCell::new(|| {
+            let places = reading.uses.iter().map(|used| &used.place);
+            places.collect::<BTreeSet<&Place>>()
+        });
         let written = reading.compose.services.iter().flat_map(|all| &all.value.0);
         for (name, service) in written {
             let is_test = name
@@ -103,8 +107,11 @@ impl Resolver<'_> {
                 let literal = pair.value.as_ref().is_some_and(|value| !value.is_empty());
                 let place = &pair.at.place;
                 // decking's `TOKEN=-` uses a variable without a `$`.
-                let filled = place.slice().contains('$') || uses.contains(place);
-                if !literal || filled || !is_secret(variable) || !told.insert(pair.at.place.clone())
+                let filled = || place.slice().contains('$') || uses.contains(place);
+                if !literal
+                    || !is_secret(variable)
+                    || filled()
+                    || !told.insert(pair.at.place.clone())
                 {
                     continue;
                 }
