@@ -24,6 +24,7 @@ mod large;
 mod leases;
 mod matrix;
 mod pushing;
+mod remote;
 mod results;
 mod secrets;
 mod several;

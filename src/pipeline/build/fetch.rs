@@ -27,7 +27,10 @@ pub async fn fetch(events: &Events, cluster: &mut Cluster) -> Result<(), BuildEr
             };
             let running = events.start(work);
             match tree(remote, build).await {
-                Ok(()) => running.end(Outcome::DONE),
+                Ok(true) => running.end(Outcome::DONE),
+                Ok(false) => running.end(Outcome::Unchanged {
+                    reason: "is here".to_owned(),
+                }),
                 Err(error) => {
                     let reason = chain(&error);
                     running.end(Outcome::Failed { reason });
@@ -39,21 +42,23 @@ pub async fn fetch(events: &Events, cluster: &mut Cluster) -> Result<(), BuildEr
     Ok(())
 }
 
-async fn tree(remote: Remote, build: &mut Build) -> Result<(), BuildError> {
+/// Has the tree on this machine and takes its Dockerfile into account. Tells whether it had to be fetched.
+async fn tree(remote: Remote, build: &mut Build) -> Result<bool, BuildError> {
     let (path, inline) = (build.dockerfile.clone(), build.inline.clone());
     let shown = format!("{}: {}", remote.shown(), path.display());
     let read = tokio::task::spawn_blocking(move || {
-        Checkout::fetch(&remote)?;
-        match inline {
-            Some(text) => Ok(text.into_bytes()),
-            None => Checkout::read_remote(&remote, &path),
-        }
+        let fetched = Checkout::fetch(&remote)?;
+        let text = match inline {
+            Some(text) => text.into_bytes(),
+            None => Checkout::read_remote(&remote, &path)?,
+        };
+        Ok((fetched, text))
     });
-    let bytes = read.await.unwrap_or(Err(CheckoutError::Ended))?;
+    let (fetched, bytes) = read.await.unwrap_or(Err(CheckoutError::Ended))?;
     let text = Text {
         path: shown,
         text: String::from_utf8_lossy(&bytes).into_owned(),
     };
     let problems = build.made_from(&Arc::new(text));
-    Problems::of(problems).map_or(Ok(()), |problems| Err(problems.into()))
+    Problems::of(problems).map_or(Ok(fetched), |problems| Err(problems.into()))
 }

@@ -26,18 +26,19 @@ pub(super) fn root(remote: &Remote) -> Result<PathBuf, CheckoutError> {
 }
 
 impl Checkout {
-    /// Fetches another repository's tree, unless it is there. Nobody is asked for a password.
+    /// Fetches another repository's tree, unless it is there, and tells whether it did. Nobody is asked for a password.
     ///
     /// # Errors
     ///
     /// If the repository cannot be reached or has no such commit, or the cache cannot be written.
-    pub fn fetch(remote: &Remote) -> Result<(), CheckoutError> {
+    pub fn fetch(remote: &Remote) -> Result<bool, CheckoutError> {
         let tree = tree(remote);
         if tree.exists() {
-            return Ok(());
+            return Ok(false);
         }
         let parent = tree.parent().unwrap_or(Path::new("/"));
         fs::create_dir_all(parent).map_err(CheckoutError::read(parent))?;
+        sweep(parent);
         // Two that fetch the same at once don't meet, and one that is killed leaves nothing that counts.
         let own = format!(".{}-{}", remote.commit, std::process::id());
         let own = parent.join(own);
@@ -47,7 +48,7 @@ impl Checkout {
         });
         // Gone already, if it was renamed.
         let _ = fs::remove_dir_all(&own);
-        fetched
+        fetched.map(|()| true)
     }
 
     /// Reads a file of another repository's tree.
@@ -58,6 +59,20 @@ impl Checkout {
     pub fn read_remote(remote: &Remote, path: &Path) -> Result<Vec<u8>, CheckoutError> {
         let path = super::inside(&root(remote)?, path)?;
         fs::read(&path).map_err(CheckoutError::read(&path))
+    }
+}
+
+/// Removes what others left who were killed in the middle. What cannot be removed is only in the way of the disk.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| {
+            let (_, process) = name.strip_prefix('.')?.rsplit_once('-')?;
+            process.parse::<u32>().ok()
+        });
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
     }
 }
 
@@ -162,6 +177,21 @@ mod tests {
         let text = fs::read_to_string(into.join("sub/Dockerfile")).unwrap();
         assert_eq!(text, "FROM a\n");
         assert!(!into.join(".git").exists());
+
+        let dead = process::output("sh", ["-c", "echo $$"], folder.path()).unwrap();
+        let dead = format!(
+            ".{}-{}",
+            remote.commit,
+            String::from_utf8(dead).unwrap().trim()
+        );
+        let alive = format!(".{}-{}", remote.commit, std::process::id());
+        let beside = at("beside");
+        for name in [&dead, &alive, &remote.commit] {
+            fs::create_dir_all(beside.join(name)).unwrap();
+        }
+        sweep(&beside);
+        assert!(!beside.join(&dead).exists());
+        assert!(beside.join(&alive).exists() && beside.join(&remote.commit).exists());
 
         let gone = Remote {
             commit: "0".repeat(40),
